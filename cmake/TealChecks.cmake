@@ -1,0 +1,13 @@
+# check-headers: every header compiles on its own. check-arrows: no include against the direction of the layout.
+file(GLOB_RECURSE headers RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS core/*.h cli/*.h)
+set(header_sources)
+foreach(header ${headers})
+  string(REPLACE "/" "_" stem ${header})
+  set(source ${CMAKE_BINARY_DIR}/header_checks/${stem}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "#include \"${header}\"\n")
+  list(APPEND header_sources ${source})
+endforeach()
+add_library(check-headers OBJECT EXCLUDE_FROM_ALL ${header_sources})
+target_link_libraries(check-headers PRIVATE teal_settings teal_proto nlohmann_json::nlohmann_json)
+
+add_custom_target(check-arrows COMMAND ${CMAKE_SOURCE_DIR}/scripts/check-arrows WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
