@@ -1,0 +1,24 @@
+# Teal. `make demo` and `make test` do everything on a fresh Debian 12.
+BUILD := build
+
+.PHONY: demo test build bench format lint check nightly clean
+
+demo: ; @scripts/demo
+
+test: ; @scripts/install-deps && scripts/test release
+
+build: ; @scripts/install-deps build && scripts/build release teal
+
+bench: ; @scripts/install-deps && bench/run
+
+# Longer checks than a CI run has time for: more seeds, more fuzzing, every mutation.
+nightly: ; @scripts/install-deps && scripts/nightly
+
+format: ; @git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i
+
+# Formatting, headers that stand alone, the direction of includes.
+check: ; @scripts/check
+
+lint: ; @scripts/build asan && git ls-files 'core/*.cpp' 'cli/*.cpp' | xargs -n 4 -P 2 clang-tidy-19 --quiet -p $(BUILD)/asan
+
+clean: ; @rm -rf $(BUILD)
