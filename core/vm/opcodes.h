@@ -10,10 +10,20 @@
 //
 // Frames. A call's frame begins at the caller's R[a] (first argument), so arguments are not copied. Parameters come
 // first, then captured values, then, in a function with `self_register`, the closure itself. All other registers of a new frame are null.
+// A call ends the life of every register of the caller from the callee's first register on: they are released and null afterwards.
 // On return every register of the frame is released and null again: registers above the top frame are always null.
+//
+// A function value in R[a] of kCall and kTailCall is consumed like the arguments. Calls that may meet a builtin or a foreign
+// function leave their request standing in the caller's frame, with R[a] and the arguments, until it is answered; kTailCall
+// is then an ordinary call into R[a], and therefore the instruction after a kTailCall must be kReturn of the same R[a].
 //
 // Ownership. Where flags say kTakeB (kTakeC), R[b] (R[c]) is dead afterwards: the instruction may move it out, and must
 // leave it null if it is a heap value. Argument registers of calls are always consumed.
+//
+// Suspension points. The next instruction after kCall, kCallFunction, kTailCall, kApply, kCallForeign, kSpawn, kAwait and
+// kHost must have a live map; a backward jump's target may have one: there the budget can stop the thread, unless the target
+// stands right after one of these instructions (its map lacks their destination). Entry (pc 0) is always one: without a map of
+// its own it needs the parameters, captures and self.
 //
 // Errors. An instruction that fails raises an error value at its own pc; handlers are found in the function's handler
 // table, innermost first. Suspension. CALLX, SPAWN, AWAIT and HOST stop the machine with a request; its answer goes to the
@@ -31,11 +41,12 @@ inline constexpr uint32_t kBytecodeVersion = 1;
 inline constexpr uint32_t kRegistersMax = 60000;
 inline constexpr uint32_t kFunctionsMax = 65535;
 inline constexpr uint32_t kParametersMax = 255;
+inline constexpr uint32_t kConstantDepthMax = 200;  // lists and hashes within each other; the compiler folds no deeper
 
 enum InstructionFlags : uint8_t {
   kTakeB = 1,
   kTakeC = 2,
-  kKeywords = 4,  // calls: the last argument is a hash of keyword arguments, by name
+  kKeywords = 4,  // kCall kTailCall kApply kCallForeign kSpawn: the last argument is a hash of keyword arguments, by name
 };
 
 struct Instruction {
@@ -118,7 +129,7 @@ static_assert(sizeof(Instruction) == 8);
   X(kCall, "BNW", "R[c] = R[a](R[a+1] .. R[a+b])")                                                                   \
   X(kCallFunction, "BFW", "R[c] = F[b](R[a] ..); the count is right, checked by the compiler and the verifier")       \
   X(kCallBuiltin, "BNP", "R[a] = builtin c (R[a] .. R[a+b-1])")                                                      \
-  X(kTailCall, "BN-", "return R[a](R[a+1] .. R[a+b])")                                                               \
+  X(kTailCall, "BN-", "return R[a](R[a+1] .. R[a+b]); kReturn R[a] must follow")                                     \
   X(kTailCallFunction, "BF-", "return F[b](R[a] ..)")                                                                \
   X(kApply, "WRR", "R[a] = R[b](elements of the list R[c])")                                                         \
   X(kReturn, "R--", "return R[a], consumed")                                                                         \
@@ -141,7 +152,7 @@ static_assert(sizeof(Instruction) == 8);
   /* errors */                                                                                                       \
   X(kRaise, "R--", "raises the error value R[a]; its trace is filled here unless it has one (a re-raise)")           \
   X(kRaiseNew, "B--", "raises a new error of kind R[a], message R[a+1], data R[a+2], consumed")                      \
-  X(kSuppress, "BN-", "an error R[a+1] came up in a finally while R[a] was pending: R[a+1].data.suppressed = R[a] (if R[a] is an error)")
+  X(kSuppress, "B--", "an error R[a+1] came up in a finally while R[a] was pending: R[a+1].data.suppressed = R[a] (if R[a] is an error)")
 
 enum Opcode : uint8_t {
 #define TEAL_ENUM(name, operands, meaning) name,
