@@ -1,0 +1,7 @@
+#include "core/vm/seals.h"
+
+namespace teal::vm {
+
+void DestroySeals(Seals* seals) { delete seals; }
+
+}  // namespace teal::vm
