@@ -1,0 +1,11 @@
+// The text of workers/python/teal_worker.py, which the build makes part of the library (cmake/TealEmbed.cmake), so
+// that an installed `teal` needs no file beside it.
+#pragma once
+
+#include <string_view>
+
+namespace teal::runtime {
+
+extern const std::string_view kWorkerScript;
+
+}  // namespace teal::runtime
