@@ -1,0 +1,32 @@
+// Hashing of values, for the table (hash.cpp) and for comparing tables (compare.cpp).
+#pragma once
+
+#include <string_view>
+#include <unordered_map>
+
+#include "core/vm/value.h"
+
+namespace teal::vm {
+
+// The hash of a string's bytes; its own is kept in the object. Never 0.
+uint64_t HashOfText(std::string_view utf8);
+uint64_t HashOfString(String* s);
+uint64_t HashOfInt(int64_t i);
+
+// Hashes values of any depth in time linear in their size, objects with several owners once.
+// With `remember_all` also the hashes of objects inside a hashed one are known for later calls.
+class Hasher {
+ public:
+  explicit Hasher(bool remember_all = false) : remember_all_(remember_all) {}
+  uint64_t Of(const Value& v);
+
+ private:
+  bool Known(const Object* object, uint64_t* code);
+  void Remember(const Object* object, uint64_t code);
+
+  const bool remember_all_;
+  uint64_t finished_ = 0;  // containers
+  std::unordered_map<const Object*, uint64_t> codes_;
+};
+
+}  // namespace teal::vm

@@ -1,0 +1,90 @@
+// Walks over all that a value reaches: sharing between OS threads, constants, memory.
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "core/vm/value.h"
+#include "core/vm/value_walk.h"
+
+namespace teal::vm {
+namespace {
+
+// Calls mark(object) for what v reaches, and goes on into the children of those for which it gives true.
+template <typename Mark>
+void Walk(const Value& v, Mark mark) {
+  if (!v.IsHeap() || !mark(v.AsObject())) return;
+  std::vector<Object*> pending;
+  if (HoldsValues(v.tag())) pending.push_back(v.AsObject());
+  while (!pending.empty()) {
+    Object* object = pending.back();
+    pending.pop_back();
+    ForEachChild(object, [&](Value& child) {
+      if (!child.IsHeap() || !mark(child.AsObject())) return;
+      if (HoldsValues(child.tag())) pending.push_back(child.AsObject());
+    });
+  }
+}
+
+uint64_t ObjectBytes(const Object* object) {
+  switch (object->tag) {
+    case Tag::kList:
+      return sizeof(List) + static_cast<const List*>(object)->capacity * sizeof(Value);
+    case Tag::kHash: {
+      const Hash* hash = static_cast<const Hash*>(object);
+      uint64_t index = hash->index == nullptr ? 0 : (hash->index_mask + 1) * sizeof(uint32_t);
+      return sizeof(Hash) + hash->capacity * sizeof(Hash::Entry) + index;
+    }
+    case Tag::kClosure:
+      return sizeof(Closure) + static_cast<const Closure*>(object)->count * sizeof(Value);
+    case Tag::kFuture:
+      return sizeof(Future);
+    case Tag::kError:
+      return sizeof(Error);
+    default:
+      return sizeof(String) + static_cast<const String*>(object)->capacity;
+  }
+}
+
+// Constants are never freed; this keeps them in sight of a leak checker.
+void KeepForever(Object* object) {
+  static std::mutex mutex;
+  static std::vector<Object*>* const kept = new std::vector<Object*>;
+  std::lock_guard<std::mutex> lock(mutex);
+  kept->push_back(object);
+}
+
+}  // namespace
+
+void Share(const Value& v) {
+  Walk(v, [](Object* object) {
+    int32_t refs = object->refs.load(std::memory_order_relaxed);
+    if (refs < 0) return false;  // shared or immortal, and so is all it reaches
+    object->refs.store(-refs, std::memory_order_relaxed);
+    return true;
+  });
+}
+
+void MakeImmortal(const Value& v) {
+  if (v.IsHeap() && v.AsObject()->refs.load(std::memory_order_relaxed) != kImmortal) KeepForever(v.AsObject());
+  Walk(v, [](Object* object) {
+    if (object->refs.load(std::memory_order_relaxed) == kImmortal) return false;
+    object->refs.store(kImmortal, std::memory_order_relaxed);
+    return true;
+  });
+}
+
+// Immortal objects belong to their program and count for nothing here.
+uint64_t MemorySize(const Value& v) {
+  uint64_t bytes = sizeof(Value);
+  std::unordered_set<const Object*> seen;
+  Walk(v, [&](Object* object) {
+    int32_t refs = object->refs.load(std::memory_order_relaxed);
+    if (refs == kImmortal) return false;
+    if (refs != 1 && !seen.insert(object).second) return false;
+    bytes += ObjectBytes(object);
+    return true;
+  });
+  return bytes;
+}
+
+}  // namespace teal::vm
