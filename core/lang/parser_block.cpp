@@ -6,7 +6,7 @@
 
 namespace teal::lang {
 
-bool Parser::ParseIdent(Ident* ident, const std::string& what, const std::string& hint) {
+bool Parser::ParseIdent(Ident* ident, const char* what, const char* hint) {
   if (panic_) return false;
   if (!At(TokenKind::kName)) {
     Expected(what,
@@ -49,7 +49,6 @@ std::vector<Ident> Parser::ParseParameters() {
 
 ExprPtr Parser::ParseFunction() {
   const uint32_t begin = cur_.begin;
-  const std::string word(Spelling(cur_.kind));
   auto function = std::make_unique<FunctionExpr>(cur_.span());
   function->spelled_lambda = At(TokenKind::kLambda);
   Advance();
@@ -197,7 +196,7 @@ ExprPtr Parser::ParseControl() {
   return made;
 }
 
-BlockPtr Parser::ParseBlock(const std::string& owner, bool counted) {
+BlockPtr Parser::ParseBlock(const char* owner, bool counted) {
   const uint32_t begin = cur_.begin;
   auto block = std::make_unique<BlockExpr>(Span{begin, begin});
   height_ = 0;
@@ -205,8 +204,8 @@ BlockPtr Parser::ParseBlock(const std::string& owner, bool counted) {
   if (!At(TokenKind::kLeftBrace)) {
     std::string hint = HintForStray();
     if (!cur_.newline_before && At(TokenKind::kAssign)) hint = "equality is written `==`";
-    Expected("`{` after " + owner,
-             hint.starts_with("statements") ? "the body of " + owner + " stands in braces" : hint);
+    Expected(std::string("`{` after ") + owner,
+             hint.starts_with("statements") ? std::string("the body of ") + owner + " stands in braces" : hint);
     return block;
   }
   if (counted && !EnterNesting()) return block;

@@ -120,6 +120,7 @@ ExprPtr Parser::ParseBinary(int precedence) {
     const int level = OperatorOf(cur_.kind).precedence;
     if (level < precedence) break;
     auto chain = std::make_unique<BinaryExpr>(Span{begin, begin});
+    chain->operands.reserve(2);
     chain->operands.push_back(std::move(left));
     do {
       chain->ops.push_back(OperatorOf(cur_.kind).op);

@@ -77,13 +77,13 @@ class Parser {
   void Error(Span span, std::string message, std::string hint);   // once per panic
   void Report(Span span, std::string message, std::string hint);  // no panic
   // "expected WHAT, found …" at the current token.
-  void Expected(const std::string& what, std::string hint);
+  void Expected(std::string_view what, std::string hint);
   std::string Found() const;
   std::string Where(uint32_t offset) const;  // "line:column"
   std::string HintForStray() const;          // what a token that ends no statement may have meant
-  bool Expect(TokenKind kind, const std::string& what, const std::string& hint);
+  bool Expect(TokenKind kind, const char* what, const char* hint);
   void OpenBracket();
-  bool CloseBracket(TokenKind close, const std::string& or_what);
+  bool CloseBracket(TokenKind close, const char* or_what);
   void Unclosed(const Open& open);
   void Synchronize(size_t base, uint32_t begun);
   bool SkipCloser(size_t base);
@@ -124,9 +124,9 @@ class Parser {
   ExprPtr ParseHead(const char* keyword);
   ExprPtr Missing();
   std::vector<Ident> ParseParameters();
-  bool ParseIdent(Ident* ident, const std::string& what, const std::string& hint);
+  bool ParseIdent(Ident* ident, const char* what, const char* hint);
   // counted: the block is one level of nesting (a named function's body is not).
-  BlockPtr ParseBlock(const std::string& owner, bool counted = true);
+  BlockPtr ParseBlock(const char* owner, bool counted = true);
   void ParseStatements(BlockExpr& block);
   ExprPtr ParseStatement();
   void EndStatement();

@@ -156,7 +156,7 @@ void Parser::ParseImport(Item item) {
 
 // import(f, :python src.main, 1, local)
 void Parser::ParseForeign(Item& item) {
-  const std::string form = "write `import(f, src.main, 1)`";
+  const char* const form = "write `import(f, src.main, 1)`";
   item.kind = ItemKind::kImportForeign;
   item.call_form = true;
   Item::Foreign foreign;
@@ -226,14 +226,14 @@ void Parser::ParseModuleImport(Item& item) {
   item.path_span = cur_.span();
   item.path = DecodeString(file_, {cur_.begin + 1, cur_.end - 1}, false, diagnostics_);
   Advance();
-  const std::string form = "write `import \"lib/util.tl\" as util`";
+  const char* const form = "write `import \"lib/util.tl\" as util`";
   Expect(TokenKind::kAs, "`as` and a name for the module", form);
   ParseIdent(&item.name, "a name for the module", form);
 }
 
 // from src.main import f, g as h
 void Parser::ParseFrom(Item item) {
-  const std::string form = "write `from src.main import f, g as h`";
+  const char* const form = "write `from src.main import f, g as h`";
   item.kind = ItemKind::kImportForeign;
   const uint32_t begin = cur_.begin;
   Advance();

@@ -64,11 +64,11 @@ std::string Parser::Where(uint32_t offset) const {
   return std::to_string(position.line) + ":" + std::to_string(position.column);
 }
 
-void Parser::Expected(const std::string& what, std::string hint) {
-  Error(cur_.span(), "expected " + what + ", found " + Found(), std::move(hint));
+void Parser::Expected(std::string_view what, std::string hint) {
+  Error(cur_.span(), "expected " + std::string(what) + ", found " + Found(), std::move(hint));
 }
 
-bool Parser::Expect(TokenKind kind, const std::string& what, const std::string& hint) {
+bool Parser::Expect(TokenKind kind, const char* what, const char* hint) {
   if (panic_) return false;
   if (Accept(kind)) return true;
   Expected(what, hint);
@@ -116,7 +116,7 @@ void Parser::Unclosed(const Open& open) {
   panic_ = true;
 }
 
-bool Parser::CloseBracket(TokenKind close, const std::string& or_what) {
+bool Parser::CloseBracket(TokenKind close, const char* or_what) {
   assert(!open_.empty());
   if (panic_) return false;
   const Open open = open_.back();
@@ -139,7 +139,7 @@ bool Parser::CloseBracket(TokenKind close, const std::string& or_what) {
           "close that one first, with `" + std::string(Spelling(close)) + "`");
     return false;
   }
-  Expected(or_what + "`" + std::string(Spelling(close)) + "`", opened + " is not closed here");
+  Expected(std::string(or_what) + "`" + std::string(Spelling(close)) + "`", opened + " is not closed here");
   return false;
 }
 
