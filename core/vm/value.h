@@ -120,6 +120,7 @@ class Value {
   Object* Release() { Object* o = AsObject(); tag_ = Tag::kNull; return o; }
 
  private:
+  friend class Interpreter;  // reads and writes tag and payload apart
   union Bits {
     int64_t i;
     double d;
