@@ -15,18 +15,18 @@ std::string Formatter::Run() {
     if (!Lead(begin, &first, &last_end, force_blank)) {
       StartLine(begin, &first, last_end, force_blank && comments == comment_);
     }
-    for (const Attribute& attribute : item.attributes) {
-      bool inside = true;
-      Lead(attribute.span.begin, &inside, &last_end, false);
-      PrintAttribute(attribute);
-      last_end = Trail(attribute.span.end, item.span.begin);
-      NewLine();
-    }
-    bool inside = true;
-    if (CommentBefore(item.span.begin)) {
-      // Between the attributes and what they are for; the last newline is there already.
-      while (!out_.empty() && (out_.back() == ' ' || out_.back() == '\n')) out_.pop_back();
-      if (!Lead(item.span.begin, &inside, &last_end, false)) NewLine();
+    // What an attribute is for follows it without a blank line.
+    const auto follow = [&](uint32_t follower) {
+      bool started = false;
+      uint32_t from = follower;
+      if (!Lead(follower, &started, &from, false)) StartLine(follower, &started, follower, false);
+    };
+    for (size_t k = 0; k < item.attributes.size(); ++k) {
+      const bool last = k + 1 == item.attributes.size();
+      const uint32_t next = last ? item.span.begin : item.attributes[k + 1].span.begin;
+      PrintAttribute(item.attributes[k]);
+      Trail(item.attributes[k].span.end, next);
+      follow(next);
     }
     PrintItem(item);
     const uint32_t limit = i + 1 < module_.items.size() ? (module_.items[i + 1].attributes.empty()
