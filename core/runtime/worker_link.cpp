@@ -59,16 +59,17 @@ FrameInbox::Got FrameInbox::Read(int fd) {
   if (n < 0) return errno == EAGAIN ? Got::kNothing : Got::kEnd;
   if (n == 0) return Got::kEnd;
   filled_ += static_cast<size_t>(n);
-  return Got::kSome;
+  return filled_ < buffer_.size() ? Got::kAll : Got::kSome;
 }
 
 bool FrameInbox::Next(std::string_view* body) {
   const size_t there = filled_ - taken_;
-  if (there < kWorkerFrameHeadBytes || too_large_) return false;
+  if (there <= kWorkerFrameHeadBytes || wrong_) return false;
   uint32_t length;
   std::memcpy(&length, buffer_.data() + taken_, sizeof length);
-  if (length > kWorkerFrameBytesMax) {
-    too_large_ = true;
+  // Told by its first byte already: what only looks like a length must not be waited for.
+  if (length > kWorkerFrameBytesMax || buffer_[taken_ + kWorkerFrameHeadBytes] != '[') {
+    wrong_ = true;
     return false;
   }
   wanted_ = kWorkerFrameHeadBytes + length;

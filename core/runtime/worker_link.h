@@ -14,7 +14,6 @@ class FrameOutbox {
  public:
   enum class Sent { kAll, kBlocked, kBroken };
 
-  // The message's bytes end up in the frame; gives back where they are, for MarshalWriter::PatchId, until Flush.
   void Add(std::string_view message);
   bool empty() const { return count_ == 0 && written_ == writing_.size(); }
   // Sends what the non-blocking socket takes. kBroken: nobody reads there any more.
@@ -30,14 +29,14 @@ class FrameOutbox {
 // Cuts what arrives into frames.
 class FrameInbox {
  public:
-  enum class Got { kSome, kNothing, kEnd };
+  enum class Got { kSome, kAll, kNothing, kEnd };  // kAll: some, and there is no more just now
 
   // Reads once from the non-blocking socket.
   Got Read(int fd);
-  // The next whole frame's body, valid until the next Read. False: none is whole yet, or TooLarge().
+  // The next whole frame's body, valid until the next Read. False: none is whole yet, or Wrong().
   bool Next(std::string_view* body);
-  // Whether a frame claims to be larger than any that a worker sends.
-  bool TooLarge() const { return too_large_; }
+  // Whether what begins cannot be a frame: it is not a list, or larger than any that a worker sends.
+  bool Wrong() const { return wrong_; }
   // The first bytes of what has not been taken, for an error message.
   std::string_view Rest() const { return std::string_view(buffer_).substr(taken_, filled_ - taken_); }
 
@@ -46,7 +45,7 @@ class FrameInbox {
   size_t taken_ = 0;
   size_t filled_ = 0;
   size_t wanted_ = 0;  // size of the frame at taken_, 0: unknown
-  bool too_large_ = false;
+  bool wrong_ = false;
 };
 
 }  // namespace teal::runtime

@@ -169,6 +169,7 @@ void WorkerPool::Impl::ReadSocket(Slot* slot, Actions* actions) {
   for (int turn = 0; turn < 8 || slot->process->ended(); turn++) {
     const FrameInbox::Got got = slot->inbox.Read(slot->process->socket());
     if (got == FrameInbox::Got::kNothing) return;
+    const bool last = got == FrameInbox::Got::kAll && !slot->process->ended();
     if (got == FrameInbox::Got::kEnd) {
       std::lock_guard lock(mu_);
       if (slot->process->ended() || slot->closed_at != TimePoint::max()) return;
@@ -186,7 +187,7 @@ void WorkerPool::Impl::ReadSocket(Slot* slot, Actions* actions) {
       wrong = !messages.ok();
       if (!wrong) Accept(slot, std::move(*messages), actions);
     }
-    if (wrong || slot->inbox.TooLarge()) {
+    if (wrong || slot->inbox.Wrong()) {
       std::string bytes;
       for (const char c : first) {
         constexpr char kDigits[] = "0123456789abcdef";
@@ -202,6 +203,7 @@ void WorkerPool::Impl::ReadSocket(Slot* slot, Actions* actions) {
       epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, slot->process->socket(), nullptr);
       return;
     }
+    if (last) return;
   }
 }
 
