@@ -1,4 +1,6 @@
 // Equality and order, by value and without recursion.
+#include "core/vm/compare.h"
+
 #include <cmath>
 #include <memory>
 #include <unordered_set>
@@ -228,11 +230,22 @@ bool Equal(const Value& a, const Value& b) {
   return Equality().Run(a, b);
 }
 
+namespace {
+
+bool IsNan(const Value& v) {
+  return v.IsFloat() && v.AsFloat() != v.AsFloat();
+}
+
 // Lists: the first elements that are not equal decide, else the length. So elements that have no order of their own
 // (null, symbols, …) may stand in compared lists as long as they are equal.
-Order Compare(const Value& a, const Value& b) {
+Order CompareDeep(const Value& a, const Value& b, bool nan_last) {
+  auto outside = [nan_last](const Value& x, const Value& y, bool* go_in) {
+    Order order = CompareOutside(x, y, go_in);
+    if (order != Order::kUnordered || !nan_last) return order;
+    return OrderOf(!IsNan(x), !IsNan(y));
+  };
   bool go_in;
-  Order order = CompareOutside(a, b, &go_in);
+  Order order = outside(a, b, &go_in);
   if (!go_in) return order;
   PairsSeen seen;
   std::vector<Visit> visits{{a.AsObject(), b.AsObject(), 0}};
@@ -246,7 +259,7 @@ Order Compare(const Value& a, const Value& b) {
       visits.pop_back();
       continue;
     }
-    order = CompareOutside(x->items[i], y->items[i], &go_in);
+    order = outside(x->items[i], y->items[i], &go_in);
     if (go_in) {
       Object* left = x->items[i].AsObject();
       Object* right = y->items[i].AsObject();
@@ -258,6 +271,15 @@ Order Compare(const Value& a, const Value& b) {
     }
   }
   return Order::kEqual;
+}
+
+}  // namespace
+
+Order Compare(const Value& a, const Value& b) {
+  return CompareDeep(a, b, false);
+}
+Order CompareForSort(const Value& a, const Value& b) {
+  return CompareDeep(a, b, true);
 }
 
 }  // namespace teal::vm
