@@ -12,6 +12,8 @@ namespace {
 // Longer lines are not repeated to the user whole.
 constexpr size_t kShownColumnsMax = 400;
 constexpr size_t kContextColumns = 60;
+// Warnings kept: enough for any reader, and a bound for programs made by machines.
+constexpr size_t kWarningsMax = 100;
 
 bool IsContinuation(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
@@ -65,7 +67,7 @@ void Diagnostics::Error(const SourceFile& file, Span span, std::string message, 
 }
 
 void Diagnostics::Warning(const SourceFile& file, Span span, std::string message, std::string hint) {
-  if (Full()) return;
+  if (Full() || items_.size() - errors_ >= kWarningsMax) return;
   items_.push_back(Make(Severity::kWarning, file, span, std::move(message), std::move(hint)));
 }
 

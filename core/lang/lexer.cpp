@@ -19,6 +19,7 @@ void Lexer::Report(Span span, std::string message, std::string hint) {
 uint32_t Lexer::SkipBlockComment(uint32_t begin) {
   const size_t close = text_.find("*/", begin + 2);
   if (close == std::string_view::npos) {
+    lost_comment_ = true;
     Report({begin, begin + 2}, "unterminated comment", "close it with `*/`");
     return static_cast<uint32_t>(text_.size());
   }

@@ -38,6 +38,8 @@ class Lexer {
   // Inside the braces of an f-string an unterminated string is the f-string's own mistake, which the parser reports.
   void set_in_format(bool in_format) { in_format_ = in_format; }
   bool in_format() const { return in_format_; }
+  // An unterminated comment has swallowed the rest of the file, and was reported.
+  bool lost_comment() const { return lost_comment_; }
 
  private:
   uint32_t SkipTrivia(uint32_t offset, bool* newline);
@@ -56,6 +58,7 @@ class Lexer {
   uint32_t reported_to_ = 0;  // text before this has been reported on
   bool silent_ = false;
   bool in_format_ = false;
+  bool lost_comment_ = false;
 };
 
 }  // namespace teal::lang

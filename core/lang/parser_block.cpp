@@ -60,6 +60,9 @@ ExprPtr Parser::ParseFunction() {
     // Taken as what the hint says, so that its calls are no mistakes too.
     name = ParsePrimary();
   }
+  if (IsKeyword(cur_.kind)) {
+    Expected("a name or `(`", "`" + std::string(Spelling(cur_.kind)) + "` is a keyword; use another name");
+  }
   function->parameters = ParseParameters();
   function->body = ParseBlock("the function");
   function->span = From(begin);
@@ -81,11 +84,7 @@ ExprPtr Parser::ParseHead(const char* keyword) {
               (std::string_view(keyword) == "in" ? "for x in xs" : keyword + std::string(" c")) + " {…}`");
     return missing;
   }
-  ExprPtr expr = ParseExpr();
-  if (!panic_ && At(TokenKind::kAssign) && !cur_.newline_before) {
-    Error(cur_.span(), "`=` cannot stand here", "equality is written `==`");
-  }
-  return expr;
+  return ParseExpr();
 }
 
 ExprPtr Parser::ParseIf() {
@@ -235,7 +234,6 @@ void Parser::ParseStatements(BlockExpr& block) {
     }
     if (At(TokenKind::kEnd) || AtItemBorder()) {
       if (!block_lost_) Unclosed(open);
-      block_lost_ = true;
       panic_ = true;
       break;
     }

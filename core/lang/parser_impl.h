@@ -86,7 +86,6 @@ class Parser {
   bool CloseBracket(TokenKind close, const char* or_what);
   void Unclosed(const Open& open);
   void Synchronize(size_t base, uint32_t begun);
-  bool SkipCloser(size_t base);
   bool LooksLikeStatement();
   bool EnterNesting();
   void LeaveNesting(int height_inside);

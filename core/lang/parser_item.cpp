@@ -261,6 +261,7 @@ void Parser::ParseOther(Item item) {
           "put it on the line before `fn name(…)`, `import(…)` or `from … import`");
     item.attributes.clear();
     panic_ = false;
+    if (At(TokenKind::kEnd)) return;
   }
   ExprPtr expr = ParseStatement();
   const bool broken = panic_;

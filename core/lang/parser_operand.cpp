@@ -90,6 +90,12 @@ ExprPtr Parser::ParsePrimary() {
     default:
       break;
   }
+  if ((At(TokenKind::kRightParen) || At(TokenKind::kRightBracket)) &&
+      (open_.empty() || open_.back().kind == TokenKind::kLeftBrace)) {
+    ExprPtr missing = Missing();
+    Error(span, "`" + std::string(Spelling(cur_.kind)) + "` closes nothing", "remove it, or open it before");
+    return missing;
+  }
   std::string hint = "an expression is a literal, a name, a call, …";
   if (At(TokenKind::kAssign)) {
     hint = cur_.newline_before ? "put the `=` on the line of the name" : "equality is written `==`";

@@ -1,5 +1,5 @@
 // Errors of the parser, and how it finds its way back.
-#include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "core/lang/parser_impl.h"
@@ -19,6 +19,8 @@ TokenKind CloserOf(TokenKind open) {
   }
 }
 
+enum BracketCount : size_t { kParens, kSquares, kBraces };
+
 // Tokens that go on with the statement of the line before.
 bool Continues(TokenKind kind) {
   return kind == TokenKind::kElse || kind == TokenKind::kCatch || kind == TokenKind::kFinally ||
@@ -33,8 +35,10 @@ void Parser::Report(Span span, std::string message, std::string hint) {
 
 void Parser::Error(Span span, std::string message, std::string hint) {
   // A bad token has been reported by the lexer; that the grammar does not fit there is the same mistake.
-  if (!panic_ && !At(TokenKind::kBad)) Report(span, std::move(message), std::move(hint));
+  if (!panic_ && !At(TokenKind::kBad) && !lexer_.lost_comment()) Report(span, std::move(message), std::move(hint));
   panic_ = true;
+  // At the end of the file everything that is open is unclosed; that is no further news.
+  block_lost_ |= At(TokenKind::kEnd);
 }
 
 std::string Parser::Found() const {
@@ -109,11 +113,12 @@ void Parser::Unclosed(const Open& open) {
   // The `}` that stood too far left has most likely closed a block of its surroundings.
   const Open& named = open.kind == TokenKind::kLeftBrace && suspect_.kind == TokenKind::kLeftBrace ? suspect_ : open;
   const std::string bracket(Spelling(named.kind));
-  if (!panic_ && !At(TokenKind::kBad)) {
+  if (!panic_ && !lexer_.lost_comment()) {
     Report({named.begin, named.begin + static_cast<uint32_t>(bracket.size())}, "`" + bracket + "` is never closed",
            "close it with `" + std::string(Spelling(CloserOf(named.kind))) + "`");
   }
   panic_ = true;
+  block_lost_ = true;
 }
 
 bool Parser::CloseBracket(TokenKind close, const char* or_what) {
@@ -166,17 +171,6 @@ bool Parser::CheckChain(Span span) {
   return false;
 }
 
-// A closing bracket while skipping. False: it belongs to the block that called.
-bool Parser::SkipCloser(size_t base) {
-  for (size_t i = open_.size(); i > base; --i) {
-    if (CloserOf(open_[i - 1].kind) == cur_.kind) {
-      open_.resize(i - 1);
-      return true;
-    }
-  }
-  return !At(TokenKind::kRightBrace);
-}
-
 // While skipping inside an unclosed bracket: does this line begin what can only be a statement?
 bool Parser::LooksLikeStatement() {
   switch (cur_.kind) {
@@ -199,26 +193,42 @@ void Parser::Synchronize(size_t base, uint32_t begun) {
   assert(panic_ && open_.size() >= base);
   lexer_.set_silent(true);
   lexer_.set_in_format(false);
+  // How many of each kind are open above `base`, so that skipping stays linear in the text.
+  std::array<size_t, 3> counts{};
+  const auto kind_of = [](TokenKind open) {
+    return open == TokenKind::kLeftBrace ? kBraces : open == TokenKind::kLeftParen ? kParens : kSquares;
+  };
+  const auto pop = [&] {
+    --counts[kind_of(open_.back().kind)];
+    open_.pop_back();
+  };
+  for (size_t i = base; i < open_.size(); ++i) ++counts[kind_of(open_[i].kind)];
   while (!At(TokenKind::kEnd)) {
     const bool moved = cur_.begin != begun;
-    const bool in_block = std::any_of(open_.begin() + static_cast<std::ptrdiff_t>(base), open_.end(),
-                                      [](const Open& open) { return open.kind == TokenKind::kLeftBrace; });
+    const bool in_block = counts[kBraces] > 0;
     if (moved && AtItemBorder()) break;
     if (At(TokenKind::kSemicolon) && !in_block) break;
     if (moved && cur_.newline_before && !in_block) {
-      if (open_.size() == base ? !Continues(cur_.kind) && !At(TokenKind::kRightParen) && !At(TokenKind::kRightBracket)
-                               : LooksLikeStatement()) {
-        break;
-      }
+      const bool closer = At(TokenKind::kRightParen) || At(TokenKind::kRightBracket);
+      if (open_.size() == base ? !Continues(cur_.kind) && !closer : LooksLikeStatement()) break;
     }
     if (At(TokenKind::kLeftParen) || At(TokenKind::kLeftBracket) || At(TokenKind::kLeftBrace) ||
         At(TokenKind::kAttribute)) {
+      ++counts[kind_of(cur_.kind)];
       open_.push_back({cur_.kind, cur_.begin});
     } else if (At(TokenKind::kRightParen) || At(TokenKind::kRightBracket) || At(TokenKind::kRightBrace)) {
-      if (!SkipCloser(base)) break;
+      const size_t closed = At(TokenKind::kRightBrace) ? kBraces : At(TokenKind::kRightParen) ? kParens : kSquares;
+      if (counts[closed] == 0) {
+        if (closed == kBraces) break;  // it belongs to the block around the statement
+      } else {
+        while (kind_of(open_.back().kind) != closed) pop();
+        pop();
+      }
     }
     Advance();
   }
+  // What was skipped may have held the missing bracket.
+  block_lost_ |= At(TokenKind::kEnd);
   open_.resize(base);
   lexer_.set_silent(false);
   panic_ = false;
