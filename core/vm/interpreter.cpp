@@ -16,17 +16,43 @@
 #include "core/vm/interpreter.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "core/vm/builtins.h"
 #include "core/vm/value_inline.h"
 
 namespace teal::vm {
+namespace {
+
+// An instruction in one machine register: its address is never taken.
+struct Word {
+  uint64_t bits;
+  uint8_t op() const { return static_cast<uint8_t>(bits); }
+  uint8_t flags() const { return static_cast<uint8_t>(bits >> 8); }
+  uint16_t a() const { return static_cast<uint16_t>(bits >> 16); }
+  uint16_t b() const { return static_cast<uint16_t>(bits >> 32); }
+  uint16_t c() const { return static_cast<uint16_t>(bits >> 48); }
+  int32_t d() const { return static_cast<int32_t>(bits >> 32); }
+  int16_t immB() const { return static_cast<int16_t>(b()); }
+  int16_t immC() const { return static_cast<int16_t>(c()); }
+  Instruction whole() const { return std::bit_cast<Instruction>(bits); }
+};
+static_assert(std::endian::native == std::endian::little);
+
+inline Word Fetch(const Instruction* at) {
+  Word word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+}  // namespace
 
 // The machine's registers of the loop, as macros so that each instruction ends with a dispatch of its own.
-#define NEXT             \
-  do {                   \
-    i = *ip++;           \
-    goto* kLabels[i.op]; \
+#define NEXT               \
+  do {                     \
+    i = Fetch(ip++);       \
+    goto* kLabels[i.op()]; \
   } while (false)
 #define FRAME (thread.frames_.end()[-1])
 #define SAVE (FRAME.pc = static_cast<uint32_t>(ip - callees[FRAME.function].code))
@@ -46,42 +72,42 @@ namespace teal::vm {
 
 #define ARITHMETIC(name, c_operand, builtin_overflow, operator_)         \
   op_##name : {                                                          \
-    Value& x = R[i.b];                                                   \
+    Value& x = R[i.b()];                                                 \
     const Value& y = (c_operand);                                        \
     if (x.tag_ == Tag::kInt && y.tag_ == Tag::kInt) {                    \
       int64_t result;                                                    \
       if (!builtin_overflow(x.bits_.i, y.bits_.i, &result)) [[likely]] { \
-        SetInt(R[i.a], result);                                          \
+        SetInt(R[i.a()], result);                                        \
         NEXT;                                                            \
       }                                                                  \
     } else if (x.tag_ == Tag::kFloat && y.tag_ == Tag::kFloat) {         \
-      SetFloat(R[i.a], x.bits_.d operator_ y.bits_.d);                   \
+      SetFloat(R[i.a()], x.bits_.d operator_ y.bits_.d);                 \
       NEXT;                                                              \
     }                                                                    \
-    TRY(Arithmetic(thread, i.op, R[i.a], x, y, i.flags));                \
+    TRY(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));          \
     NEXT;                                                                \
   }
 #define DIVIDE(name, c_operand)                                             \
   op_##name : {                                                             \
-    Value& x = R[i.b];                                                      \
+    Value& x = R[i.b()];                                                    \
     const Value& y = (c_operand);                                           \
     if (x.tag_ == Tag::kFloat && y.tag_ == Tag::kFloat && y.bits_.d != 0) { \
-      SetFloat(R[i.a], x.bits_.d / y.bits_.d);                              \
+      SetFloat(R[i.a()], x.bits_.d / y.bits_.d);                            \
       NEXT;                                                                 \
     }                                                                       \
-    TRY(Arithmetic(thread, i.op, R[i.a], x, y, i.flags));                   \
+    TRY(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));             \
     NEXT;                                                                   \
   }
 #define MODULO(name, c_operand)                                        \
   op_##name : {                                                        \
-    Value& x = R[i.b];                                                 \
+    Value& x = R[i.b()];                                               \
     const Value& y = (c_operand);                                      \
     if (x.tag_ == Tag::kInt && y.tag_ == Tag::kInt && y.bits_.i > 0) { \
       const int64_t rest = x.bits_.i % y.bits_.i;                      \
-      SetInt(R[i.a], rest < 0 ? rest + y.bits_.i : rest);              \
+      SetInt(R[i.a()], rest < 0 ? rest + y.bits_.i : rest);            \
       NEXT;                                                            \
     }                                                                  \
-    TRY(Arithmetic(thread, i.op, R[i.a], x, y, i.flags));              \
+    TRY(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));        \
     NEXT;                                                              \
   }
 // Puts into `holds` whether x < y (or <=); x and y are evaluated once.
@@ -108,23 +134,23 @@ namespace teal::vm {
     else                                            \
       holds = Equal(x, y);                          \
   }
-#define JUMP_COMPARED(name, operator_, or_equal, wanted) \
-  op_##name : {                                          \
-    bool holds;                                          \
-    COMPARE(R[i.a], R[i.b], operator_, or_equal, holds)  \
-    if (holds == (wanted)) JUMP(i.immC());               \
-    NEXT;                                                \
+#define JUMP_COMPARED(name, operator_, or_equal, wanted)    \
+  op_##name : {                                             \
+    bool holds;                                             \
+    COMPARE(R[i.a()], R[i.b()], operator_, or_equal, holds) \
+    if (holds == (wanted)) JUMP(i.immC());                  \
+    NEXT;                                                   \
   }
 #define JUMP_EQUAL(name, other, wanted)    \
   op_##name : {                            \
     bool holds;                            \
-    EQUAL(R[i.a], other, holds)            \
+    EQUAL(R[i.a()], other, holds)          \
     if (holds == (wanted)) JUMP(i.immC()); \
     NEXT;                                  \
   }
 #define JUMP_IMMEDIATE(name, operator_, wanted, slow) \
   op_##name : {                                       \
-    const Value& x = R[i.a];                          \
+    const Value& x = R[i.a()];                        \
     bool holds;                                       \
     if (x.tag_ == Tag::kInt) {                        \
       holds = x.bits_.i operator_ i.immB();           \
@@ -152,7 +178,7 @@ RunState Interpreter::Run(Thread& thread, uint64_t budget) {
   uint64_t left = std::max<uint64_t>(budget, 1);
   // The frames of before this run that were never on top are untouched; see Thread::low_water_.
   uint32_t lowest = thread.frames_.size();
-  Instruction i;
+  Word i;
   const Instruction* ip;
   Value* R;
   goto reload;
@@ -161,93 +187,93 @@ RunState Interpreter::Run(Thread& thread, uint64_t budget) {
 op_kNop:
   NEXT;
 op_kMove:
-  Copy(R[i.a], R[i.b]);
+  Copy(R[i.a()], R[i.b()]);
   NEXT;
 op_kTake:
-  Move(R[i.a], R[i.b]);
+  Move(R[i.a()], R[i.b()]);
   NEXT;
 op_kLoadNull:
-  Clear(R[i.a]);
+  Clear(R[i.a()]);
   NEXT;
 op_kLoadTrue:
-  SetBool(R[i.a], true);
+  SetBool(R[i.a()], true);
   NEXT;
 op_kLoadFalse:
-  SetBool(R[i.a], false);
+  SetBool(R[i.a()], false);
   NEXT;
 op_kLoadInt:
-  SetInt(R[i.a], i.d());
+  SetInt(R[i.a()], i.d());
   NEXT;
 op_kLoadConst:
-  Copy(R[i.a], K[i.d()]);
+  Copy(R[i.a()], K[i.d()]);
   NEXT;
 op_kLoadFunction:
-  SetIndex(R[i.a], Tag::kFunction, i.b);
+  SetIndex(R[i.a()], Tag::kFunction, i.b());
   NEXT;
 op_kLoadBuiltin:
-  SetIndex(R[i.a], Tag::kBuiltin, i.b);
+  SetIndex(R[i.a()], Tag::kBuiltin, i.b());
   NEXT;
 op_kLoadForeign:
-  SetIndex(R[i.a], Tag::kForeign, i.b);
+  SetIndex(R[i.a()], Tag::kForeign, i.b());
   NEXT;
 op_kClosure:
-  MakeClosureOf(thread, i, R);
+  MakeClosureOf(thread, i.whole(), R);
   NEXT;
 
   // ---- arithmetic ----
-  ARITHMETIC(kAdd, R[i.c], __builtin_add_overflow, +)
-  ARITHMETIC(kSub, R[i.c], __builtin_sub_overflow, -)
-  ARITHMETIC(kMul, R[i.c], __builtin_mul_overflow, *)
-  ARITHMETIC(kAddConst, K[i.c], __builtin_add_overflow, +)
-  ARITHMETIC(kSubConst, K[i.c], __builtin_sub_overflow, -)
-  ARITHMETIC(kMulConst, K[i.c], __builtin_mul_overflow, *)
-  DIVIDE(kDiv, R[i.c])
-  DIVIDE(kDivConst, K[i.c])
-  MODULO(kMod, R[i.c])
-  MODULO(kModConst, K[i.c])
+  ARITHMETIC(kAdd, R[i.c()], __builtin_add_overflow, +)
+  ARITHMETIC(kSub, R[i.c()], __builtin_sub_overflow, -)
+  ARITHMETIC(kMul, R[i.c()], __builtin_mul_overflow, *)
+  ARITHMETIC(kAddConst, K[i.c()], __builtin_add_overflow, +)
+  ARITHMETIC(kSubConst, K[i.c()], __builtin_sub_overflow, -)
+  ARITHMETIC(kMulConst, K[i.c()], __builtin_mul_overflow, *)
+  DIVIDE(kDiv, R[i.c()])
+  DIVIDE(kDivConst, K[i.c()])
+  MODULO(kMod, R[i.c()])
+  MODULO(kModConst, K[i.c()])
 op_kAddImm: {
-  Value& x = R[i.b];
+  Value& x = R[i.b()];
   int64_t result;
   if (x.tag_ == Tag::kInt && !__builtin_add_overflow(x.bits_.i, int64_t{i.immC()}, &result)) [[likely]] {
-    SetInt(R[i.a], result);
+    SetInt(R[i.a()], result);
     NEXT;
   }
-  TRY(Arithmetic(thread, kAdd, R[i.a], x, Value::Int(i.immC()), 0));
+  TRY(Arithmetic(thread, kAdd, R[i.a()], x, Value::Int(i.immC()), 0));
   NEXT;
 }
 op_kNegate:
-  if (R[i.b].tag_ == Tag::kFloat)
-    SetFloat(R[i.a], -R[i.b].bits_.d);
+  if (R[i.b()].tag_ == Tag::kFloat)
+    SetFloat(R[i.a()], -R[i.b()].bits_.d);
   else
-    TRY(NegateSlow(thread, R[i.a], R[i.b]));
+    TRY(NegateSlow(thread, R[i.a()], R[i.b()]));
   NEXT;
 op_kNot:
-  SetBool(R[i.a], !R[i.b].Truthy());
+  SetBool(R[i.a()], !R[i.b()].Truthy());
   NEXT;
 
   // ---- comparison ----
 op_kEqual: {
   bool holds;
-  EQUAL(R[i.b], R[i.c], holds)
-  SetBool(R[i.a], holds);
+  EQUAL(R[i.b()], R[i.c()], holds)
+  SetBool(R[i.a()], holds);
   NEXT;
 }
 op_kNotEqual: {
   bool holds;
-  EQUAL(R[i.b], R[i.c], holds)
-  SetBool(R[i.a], !holds);
+  EQUAL(R[i.b()], R[i.c()], holds)
+  SetBool(R[i.a()], !holds);
   NEXT;
 }
 op_kLess: {
   bool holds;
-  COMPARE(R[i.b], R[i.c], <, false, holds)
-  SetBool(R[i.a], holds);
+  COMPARE(R[i.b()], R[i.c()], <, false, holds)
+  SetBool(R[i.a()], holds);
   NEXT;
 }
 op_kLessEqual: {
   bool holds;
-  COMPARE(R[i.b], R[i.c], <=, true, holds)
-  SetBool(R[i.a], holds);
+  COMPARE(R[i.b()], R[i.c()], <=, true, holds)
+  SetBool(R[i.a()], holds);
   NEXT;
 }
 
@@ -255,15 +281,15 @@ op_kLessEqual: {
 op_kJump:
   JUMP(i.d());
 op_kJumpIfTrue:
-  if (R[i.a].Truthy()) JUMP(i.d());
+  if (R[i.a()].Truthy()) JUMP(i.d());
   NEXT;
 op_kJumpIfFalse:
-  if (!R[i.a].Truthy()) JUMP(i.d());
+  if (!R[i.a()].Truthy()) JUMP(i.d());
   NEXT;
-  JUMP_EQUAL(kJumpEqual, R[i.b], true)
-  JUMP_EQUAL(kJumpNotEqual, R[i.b], false)
-  JUMP_EQUAL(kJumpEqualConst, K[i.b], true)
-  JUMP_EQUAL(kJumpNotEqualConst, K[i.b], false)
+  JUMP_EQUAL(kJumpEqual, R[i.b()], true)
+  JUMP_EQUAL(kJumpNotEqual, R[i.b()], false)
+  JUMP_EQUAL(kJumpEqualConst, K[i.b()], true)
+  JUMP_EQUAL(kJumpNotEqualConst, K[i.b()], false)
   JUMP_COMPARED(kJumpLess, <, false, true)
   JUMP_COMPARED(kJumpNotLess, <, false, false)
   JUMP_COMPARED(kJumpLessEqual, <=, true, true)
@@ -275,18 +301,18 @@ op_kJumpIfFalse:
   JUMP_IMMEDIATE(kJumpGreaterImm, >, true, Less(thread, Value::Int(i.immB()), x, false))
   JUMP_IMMEDIATE(kJumpNotGreaterImm, >, false, Less(thread, Value::Int(i.immB()), x, false))
 op_kJumpCancelled:
-  if (IsCancelled(R[i.a])) JUMP(i.d());
+  if (IsCancelled(R[i.a()])) JUMP(i.d());
   NEXT;
 
   // ---- loops ----
 op_kRangePrepare: {
   bool empty;
-  TRY(RangePrepare(thread, R + i.a, &empty));
+  TRY(RangePrepare(thread, R + i.a(), &empty));
   if (empty) JUMP(i.d());
   NEXT;
 }
 op_kRangeLoop: {
-  Value* range = R + i.a;
+  Value* range = R + i.a();
   if (range[0].tag_ != Tag::kInt || range[1].tag_ != Tag::kInt || range[2].tag_ != Tag::kInt) [[unlikely]] {
     TRY(Failed(thread, "internal", "the registers of a range loop do not hold integers"));
   }
@@ -302,10 +328,10 @@ op_kRangeLoop: {
   NEXT;
 }
 op_kIterPrepare:
-  TRY(IterPrepare(thread, R + i.a));
+  TRY(IterPrepare(thread, R + i.a()));
   NEXT;
 op_kIterNext1: {
-  Value* loop = R + i.a;
+  Value* loop = R + i.a();
   if (loop[0].tag_ == Tag::kList && loop[1].tag_ == Tag::kInt) [[likely]] {
     const List* list = reinterpret_cast<const List*>(loop[0].bits_.o);
     const auto at = static_cast<uint64_t>(loop[1].bits_.i);
@@ -320,7 +346,7 @@ op_kIterNext1: {
   NEXT;
 }
 op_kIterNext2: {
-  const int more = IterNext(thread, R + i.a, true);
+  const int more = IterNext(thread, R + i.a(), true);
   TRY(more >= 0);
   if (more != 0) JUMP(i.d());
   NEXT;
@@ -328,11 +354,11 @@ op_kIterNext2: {
 
   // ---- calls ----
 op_kCall: {
-  const Value& callee = R[i.a];
+  const Value& callee = R[i.a()];
   uint32_t index;
   const Value* captures;
   uint32_t capture_count;
-  if (i.flags != 0) goto call_out_of_line;
+  if (i.flags() != 0) goto call_out_of_line;
   if (callee.tag_ == Tag::kClosure) {
     Closure* closure = reinterpret_cast<Closure*>(callee.bits_.o);
     index = closure->function;
@@ -348,8 +374,8 @@ op_kCall: {
   if (index >= function_count) [[unlikely]]
     goto call_out_of_line;
   const Program::Callee& to = callees[index];
-  Value* base = R + i.a + 1;
-  if (to.parameters != i.b || to.captures != capture_count || thread.frames_.full() ||
+  Value* base = R + i.a() + 1;
+  if (to.parameters != i.b() || to.captures != capture_count || thread.frames_.full() ||
       base + to.registers > thread.registers_ + thread.capacity_) [[unlikely]] {
     goto call_out_of_line;
   }
@@ -360,10 +386,10 @@ op_kCall: {
   Value* at = base + to.parameters;
   for (const Value* end = captures + capture_count; captures < end; ++captures, ++at) Copy(*at, *captures);
   if (to.self_register)
-    Move(*at, R[i.a]);
+    Move(*at, R[i.a()]);
   else
-    Clear(R[i.a]);
-  thread.frames_.push_back({index, 0, static_cast<uint32_t>(base - thread.registers_), i.c, 0});
+    Clear(R[i.a()]);
+  thread.frames_.push_back({index, 0, static_cast<uint32_t>(base - thread.registers_), i.c(), 0});
   R = base;
   ip = to.code;
   if (--left == 0) [[unlikely]]
@@ -371,20 +397,20 @@ op_kCall: {
   NEXT;
 }
 op_kCallFunction: {
-  const Program::Callee& to = callees[i.b];
-  Value* base = R + i.a;
+  const Program::Callee& to = callees[i.b()];
+  Value* base = R + i.a();
   if (thread.frames_.full() || base + to.registers > thread.registers_ + thread.capacity_) [[unlikely]] {
     SAVE;
     TRY(MakeRoom(thread, static_cast<uint64_t>(base - thread.registers_) + to.registers, true));
     R = thread.registers_ + FRAME.base;
-    base = R + i.a;
+    base = R + i.a();
   }
   Frame& frame = FRAME;
   const Program::Callee& from = callees[frame.function];
   frame.pc = static_cast<uint32_t>(ip - from.code);
   ClearRange(base + to.parameters, R + from.registers);
-  if (to.self_register) SetIndex(base[to.parameters], Tag::kFunction, i.b);
-  thread.frames_.push_back({i.b, 0, static_cast<uint32_t>(base - thread.registers_), i.c, 0});
+  if (to.self_register) SetIndex(base[to.parameters], Tag::kFunction, i.b());
+  thread.frames_.push_back({i.b(), 0, static_cast<uint32_t>(base - thread.registers_), i.c(), 0});
   R = base;
   ip = to.code;
   if (--left == 0) [[unlikely]]
@@ -392,13 +418,13 @@ op_kCallFunction: {
   NEXT;
 }
 op_kCallBuiltin:
-  TRY(Builtin(thread, i, R));
+  TRY(Builtin(thread, i.whole(), R));
   NEXT;
 op_kTailCall:
 op_kApply:
 call_out_of_line:
   SAVE;
-  switch (i.op == kApply ? Apply(thread, i) : CallValue(thread, i)) {
+  switch (i.op() == kApply ? Apply(thread, i.whole()) : CallValue(thread, i.whole())) {
     case Outcome::kGo:
       break;
     case Outcome::kRequest:
@@ -411,15 +437,15 @@ call_out_of_line:
   goto reload;
 op_kTailCallFunction:
   SAVE;
-  if (TailCallFunction(thread, i) == Outcome::kError) [[unlikely]]
+  if (TailCallFunction(thread, i.whole()) == Outcome::kError) [[unlikely]]
     goto failed_saved;
   if (--left == 0) [[unlikely]]
     goto out_of_budget_saved;
   goto reload;
 op_kReturn: {
-  const Value::Bits bits = R[i.a].bits_;
-  const Tag tag = R[i.a].tag_;
-  R[i.a].tag_ = Tag::kNull;
+  const Value::Bits bits = R[i.a()].bits_;
+  const Tag tag = R[i.a()].tag_;
+  R[i.a()].tag_ = Tag::kNull;
   const Frame& done = FRAME;
   ClearRange(R, R + callees[done.function].registers);
   if (done.tail_history != 0) [[unlikely]]
@@ -461,76 +487,76 @@ op_kReturnNull: {
 
   // ---- suspension ----
 op_kAwait:
-  if (R[i.b].tag_ != Tag::kFuture) {
-    Copy(R[i.a], R[i.b]);
+  if (R[i.b()].tag_ != Tag::kFuture) {
+    Copy(R[i.a()], R[i.b()]);
     NEXT;
   }
 op_kCallForeign:
 op_kSpawn:
 op_kHost:
   SAVE;
-  if (AskFor(thread, i) == Outcome::kError) [[unlikely]]
+  if (AskFor(thread, i.whole()) == Outcome::kError) [[unlikely]]
     goto failed_saved;
   goto stop;
 
   // ---- data ----
 op_kNewList:
-  NewList(i, R);
+  NewList(i.whole(), R);
   NEXT;
 op_kNewHash:
-  TRY(NewHash(thread, i, R));
+  TRY(NewHash(thread, i.whole(), R));
   NEXT;
 op_kAppend:
-  if ((i.flags & kTakeB) != 0 && AppendInPlace(R[i.b], R[i.c], (i.flags & kTakeC) != 0)) [[likely]] {
-    if (i.a != i.b) Move(R[i.a], R[i.b]);
+  if ((i.flags() & kTakeB) != 0 && AppendInPlace(R[i.b()], R[i.c()], (i.flags() & kTakeC) != 0)) [[likely]] {
+    if (i.a() != i.b()) Move(R[i.a()], R[i.b()]);
     NEXT;
   }
-  TRY(Append(thread, i, R));
+  TRY(Append(thread, i.whole(), R));
   NEXT;
 op_kIndex: {
-  if (const Value* item = TryIndex(R[i.b], R[i.c])) [[likely]] {
-    Copy(R[i.a], *item);
+  if (const Value* item = TryIndex(R[i.b()], R[i.c()])) [[likely]] {
+    Copy(R[i.a()], *item);
     NEXT;
   }
-  TRY(Index(thread, R[i.a], R[i.b], R[i.c]));
+  TRY(Index(thread, R[i.a()], R[i.b()], R[i.c()]));
   NEXT;
 }
 op_kIndexImm:
-  if (const Value* item = TryIndex(R[i.b], Value::Int(i.immC()))) [[likely]] {
-    Copy(R[i.a], *item);
+  if (const Value* item = TryIndex(R[i.b()], Value::Int(i.immC()))) [[likely]] {
+    Copy(R[i.a()], *item);
     NEXT;
   }
-  TRY(Index(thread, R[i.a], R[i.b], Value::Int(i.immC())));
+  TRY(Index(thread, R[i.a()], R[i.b()], Value::Int(i.immC())));
   NEXT;
 op_kField:
-  TRY(Field(thread, R[i.a], R[i.b], K[i.c]));
+  TRY(Field(thread, R[i.a()], R[i.b()], K[i.c()]));
   NEXT;
 op_kSlice:
-  TRY(Slice(thread, i, R));
+  TRY(Slice(thread, i.whole(), R));
   NEXT;
 op_kSetItem: {
-  Value* parts = R + i.b;
+  Value* parts = R + i.b();
   if (TrySetInPlace(parts[0], parts[1], parts[2])) [[likely]] {
     Clear(parts[1]);
-    if (i.a != i.b) Move(R[i.a], parts[0]);
+    if (i.a() != i.b()) Move(R[i.a()], parts[0]);
     NEXT;
   }
-  TRY(SetElement(thread, i, R));
+  TRY(SetElement(thread, i.whole(), R));
   NEXT;
 }
 op_kFormat:
-  TRY(Format(thread, i, R));
+  TRY(Format(thread, i.whole(), R));
   NEXT;
 
   // ---- errors ----
 op_kRaise:
-  Raise(thread, R[i.a]);
+  Raise(thread, R[i.a()]);
   goto failed;
 op_kRaiseNew:
-  RaiseNew(thread, R + i.a);
+  RaiseNew(thread, R + i.a());
   goto failed;
 op_kSuppress:
-  Suppress(R + i.a);
+  Suppress(R + i.a());
   NEXT;
 
   // ---- between instructions ----

@@ -112,12 +112,12 @@ class Interpreter {
   // Room for registers up to `end` and, if wanted, one more frame; false: stack_overflow. Moves frames and registers.
   static bool MakeRoom(Thread& thread, uint64_t end, bool frame);
   // The calls that the loop does not do itself. Precondition: the top frame's pc is saved.
-  static Outcome CallValue(Thread& thread, const Instruction& i);
-  static Outcome Apply(Thread& thread, const Instruction& i);
-  static Outcome TailCallFunction(Thread& thread, const Instruction& i);
+  static Outcome CallValue(Thread& thread, Instruction i);
+  static Outcome Apply(Thread& thread, Instruction i);
+  static Outcome TailCallFunction(Thread& thread, Instruction i);
   static Outcome CallBuiltinValue(Thread& thread, uint16_t id, Value* arguments, uint32_t count, bool keywords,
                                   Value* result);
-  static Outcome AskFor(Thread& thread, const Instruction& i);
+  static Outcome AskFor(Thread& thread, Instruction i);
   static Outcome Enter(Thread& thread, const Value& callee, uint32_t base, uint32_t count, bool keywords,
                        uint32_t return_to, bool tail);
   static bool BindKeywords(Thread& thread, const Function& function, Value* arguments, uint32_t count);
@@ -129,14 +129,14 @@ class Interpreter {
   static bool NegateSlow(Thread& thread, Value& to, const Value& b);
   // 1 or 0; -1: error.
   static int Less(Thread& thread, const Value& a, const Value& b, bool or_equal);
-  static void MakeClosureOf(Thread& thread, const Instruction& i, Value* registers);
-  static bool Builtin(Thread& thread, const Instruction& i, Value* registers);
+  static void MakeClosureOf(Thread& thread, Instruction i, Value* registers);
+  static bool Builtin(Thread& thread, Instruction i, Value* registers);
   static bool RangePrepare(Thread& thread, Value* range, bool* empty);
   static bool IterPrepare(Thread& thread, Value* loop);
   // 1: the next element is there; 0: past the end; -1: error.
   static int IterNext(Thread& thread, Value* loop, bool two);
-  static bool NewHash(Thread& thread, const Instruction& i, Value* registers);
-  static void NewList(const Instruction& i, Value* registers);
+  static bool NewHash(Thread& thread, Instruction i, Value* registers);
+  static void NewList(Instruction i, Value* registers);
   // append(list, item) where a sole owner has room: true when done.
   static bool AppendInPlace(Value& list, Value& item, bool take_item) {
     if (list.tag_ != Tag::kList || &list == &item) return false;
@@ -150,12 +150,12 @@ class Interpreter {
     l->size++;
     return true;
   }
-  static bool Append(Thread& thread, const Instruction& i, Value* registers);
+  static bool Append(Thread& thread, Instruction i, Value* registers);
   static bool Index(Thread& thread, Value& to, const Value& object, const Value& index);
   static bool Field(Thread& thread, Value& to, const Value& object, const Value& name);
-  static bool Slice(Thread& thread, const Instruction& i, Value* registers);
-  static bool SetElement(Thread& thread, const Instruction& i, Value* registers);
-  static bool Format(Thread& thread, const Instruction& i, Value* registers);
+  static bool Slice(Thread& thread, Instruction i, Value* registers);
+  static bool SetElement(Thread& thread, Instruction i, Value* registers);
+  static bool Format(Thread& thread, Instruction i, Value* registers);
   static bool Raise(Thread& thread, Value& error);
   static bool RaiseNew(Thread& thread, Value* parts);
   static void Suppress(Value* errors);

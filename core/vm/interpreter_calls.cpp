@@ -194,7 +194,7 @@ Interpreter::Outcome Interpreter::CallBuiltinValue(Thread& thread, uint16_t id, 
   return Outcome::kGo;
 }
 
-Interpreter::Outcome Interpreter::CallValue(Thread& thread, const Instruction& i) {
+Interpreter::Outcome Interpreter::CallValue(Thread& thread, Instruction i) {
   const bool tail = i.op == kTailCall;
   const bool keywords = (i.flags & kKeywords) != 0;
   const uint32_t destination = tail ? i.a : i.c;
@@ -224,7 +224,7 @@ Interpreter::Outcome Interpreter::CallValue(Thread& thread, const Instruction& i
   }
 }
 
-Interpreter::Outcome Interpreter::Apply(Thread& thread, const Instruction& i) {
+Interpreter::Outcome Interpreter::Apply(Thread& thread, Instruction i) {
   const bool keywords = (i.flags & kKeywords) != 0;
   const Frame& frame = thread.frames_.back();
   Value* R = thread.registers_ + frame.base;
@@ -265,7 +265,7 @@ Interpreter::Outcome Interpreter::Apply(Thread& thread, const Instruction& i) {
   return outcome;
 }
 
-Interpreter::Outcome Interpreter::TailCallFunction(Thread& thread, const Instruction& i) {
+Interpreter::Outcome Interpreter::TailCallFunction(Thread& thread, Instruction i) {
   const uint32_t base = thread.frames_.back().base + i.a;
   return Enter(thread, Value::Function(i.b), base, thread.program_->callees_[i.b].parameters, false, 0, true);
 }
@@ -309,7 +309,7 @@ bool Interpreter::CheckRequest(Thread& thread, const RequestPlace& place, const 
   return true;
 }
 
-Interpreter::Outcome Interpreter::AskFor(Thread& thread, const Instruction& i) {
+Interpreter::Outcome Interpreter::AskFor(Thread& thread, Instruction i) {
   const Value* R = thread.registers_ + thread.frames_.back().base;
   const RequestPlace place = RequestOf(i, R);
   if (!CheckRequest(thread, place, R)) return Outcome::kError;

@@ -69,14 +69,14 @@ int Interpreter::Less(Thread& thread, const Value& a, const Value& b, bool or_eq
   return -1;
 }
 
-void Interpreter::MakeClosureOf(Thread& thread, const Instruction& i, Value* registers) {
+void Interpreter::MakeClosureOf(Thread& thread, Instruction i, Value* registers) {
   const uint32_t count = thread.program_->callees_[i.b].captures;
   Value closure = MakeClosure(i.b, thread.origin_, thread.closures_++, registers + i.c, count);
   ClearRange(registers + i.c, registers + i.c + count);
   Move(registers[i.a], closure);
 }
 
-bool Interpreter::Builtin(Thread& thread, const Instruction& i, Value* registers) {
+bool Interpreter::Builtin(Thread& thread, Instruction i, Value* registers) {
   Value* arguments = registers + i.a;
   Value result;
   const bool good = PureBuiltinOf(i.c)(arguments, i.b, &result);
@@ -180,7 +180,7 @@ int Interpreter::IterNext(Thread& thread, Value* loop, bool two) {
   return 1;
 }
 
-void Interpreter::NewList(const Instruction& i, Value* registers) {
+void Interpreter::NewList(Instruction i, Value* registers) {
   Value made = MakeList(i.c);
   List* list = made.As<List>();
   for (uint32_t n = 0; n < i.c; n++) new (&list->items[n]) Value(std::move(registers[i.b + n]));
@@ -188,7 +188,7 @@ void Interpreter::NewList(const Instruction& i, Value* registers) {
   Move(registers[i.a], made);
 }
 
-bool Interpreter::NewHash(Thread& thread, const Instruction& i, Value* registers) {
+bool Interpreter::NewHash(Thread& thread, Instruction i, Value* registers) {
   Value hash = MakeHash(i.c);
   Value* pair = registers + i.b;
   for (uint32_t n = 0; n < i.c; n++, pair += 2) {
@@ -199,7 +199,7 @@ bool Interpreter::NewHash(Thread& thread, const Instruction& i, Value* registers
   return true;
 }
 
-bool Interpreter::Append(Thread& thread, const Instruction& i, Value* registers) {
+bool Interpreter::Append(Thread& thread, Instruction i, Value* registers) {
   Value item = Operand(registers[i.c], (i.flags & kTakeC) != 0);
   Value parts[2] = {Operand(registers[i.b], (i.flags & kTakeB) != 0), std::move(item)};
   Value result;
@@ -222,7 +222,7 @@ bool Interpreter::Field(Thread& thread, Value& to, const Value& object, const Va
   return good;
 }
 
-bool Interpreter::Slice(Thread& thread, const Instruction& i, Value* registers) {
+bool Interpreter::Slice(Thread& thread, Instruction i, Value* registers) {
   Value* parts = registers + i.b;
   Value result;
   const bool good = SliceValue(parts[0], parts[1], parts[2], &result);
@@ -231,7 +231,7 @@ bool Interpreter::Slice(Thread& thread, const Instruction& i, Value* registers) 
   return good;
 }
 
-bool Interpreter::SetElement(Thread& thread, const Instruction& i, Value* registers) {
+bool Interpreter::SetElement(Thread& thread, Instruction i, Value* registers) {
   Value* parts = registers + i.b;
   Value result;
   const bool good = SetItem(std::move(parts[0]), std::move(parts[1]), std::move(parts[2]), &result);
@@ -239,7 +239,7 @@ bool Interpreter::SetElement(Thread& thread, const Instruction& i, Value* regist
   return good;
 }
 
-bool Interpreter::Format(Thread& thread, const Instruction& i, Value* registers) {
+bool Interpreter::Format(Thread& thread, Instruction i, Value* registers) {
   std::string text;
   for (Value* part = registers + i.b; part < registers + i.b + i.c; part++) {
     if (part->tag_ == Tag::kString)
