@@ -142,13 +142,15 @@ class Encoder {
   // A dict's key must have a hash in Python: lists become tuples, hashes and errors cannot.
   bool Key(const Value& key, int depth) {
     if (key.tag() == Tag::kHash || key.tag() == Tag::kError) {
-      return Problem("type", "a key of " + Path() + " is a " + std::string(vm::TypeName(key)) +
+      return Problem("type", "a key of " + Path(levels_.size() - 1) + " is a " + std::string(vm::TypeName(key)) +
                                  ", which cannot be a key in Python; use a string or a list");
     }
     if (key.tag() != Tag::kList) return One(key);
-    if (depth > kWorkerDepthMax) return Problem("type", "a key of " + Path() + " is nested too deeply");
+    if (depth > kWorkerDepthMax)
+      return Problem("type", "a key of " + Path(levels_.size() - 1) + " is nested too deeply");
     const vm::List* const list = key.As<vm::List>();
-    if (list->size > kWorkerValueBytesMax) return Problem("limit", "a key of " + Path() + " is too large");
+    if (list->size > kWorkerValueBytesMax)
+      return Problem("limit", "a key of " + Path(levels_.size() - 1) + " is too large");
     w_.TupleHead(static_cast<uint32_t>(list->size));
     for (uint64_t i = 0; i < list->size; i++) {
       if (!Key(list->items[i], depth + 1)) return false;
@@ -191,10 +193,13 @@ class Encoder {
     return list;
   }
 
-  // Where the part that was opened last is.
-  std::string Path() const {
+  // Where the part begun last is.
+  std::string Path() const { return Path(levels_.size()); }
+  // The same, as far as the first `count` levels lead.
+  std::string Path(size_t count) const {
     std::string path = root_;
-    for (const Level& level : levels_) {
+    for (size_t i = 0; i < count; i++) {
+      const Level& level = levels_[i];
       if (level.index == 0) continue;
       const uint64_t at = level.index - 1;
       if (level.kind == Kind::kList) {

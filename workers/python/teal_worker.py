@@ -23,6 +23,7 @@ import collections
 import contextvars
 import difflib
 import faulthandler
+import fcntl
 import importlib
 import importlib.util
 import inspect
@@ -47,6 +48,10 @@ MARSHAL_VERSION = 2
 SOCKET_FD = 3
 SHARED_FD = 4
 SHARED_BYTES = 4096
+SOCKET_FD_MOVED = 100  # out of the way of code that closes 3, or takes it for its own
+
+EXIT_DISCONNECTED = 3
+EXIT_NO_VERSION = 4
 
 # Messages of the host.
 HELLO, LOAD, CALL, CANCEL, RECALL, SHUTDOWN = range(6)
@@ -563,8 +568,6 @@ class Worker:
         self.attendant = None
         self.attendant_sleeps = False
         self.attendant_wake = threading.Semaphore(0)
-        self.stray_text = []
-        self.pid = os.getpid()
 
     # -- Sending
 
@@ -609,8 +612,6 @@ class Worker:
         return marshal.dumps([message], MARSHAL_VERSION)
 
     def _send(self, body):
-        if os.getpid() != self.pid:
-            return  # a forked child of user code has no say here
         try:
             header = len(body).to_bytes(4, "little")
             if len(body) < 65536:
@@ -619,7 +620,7 @@ class Worker:
                 self.sock.sendall(header)
                 self.sock.sendall(body)
         except OSError:
-            os._exit(3)  # the host is gone, or user code closed the socket: nobody can be told anything
+            os._exit(EXIT_DISCONNECTED)  # the host is gone, or user code closed the socket: nobody can be told anything
 
     def send_output(self, call):
         """Queues what `call` has printed so far."""
@@ -648,7 +649,10 @@ class Worker:
 
     def read(self):
         """Waits for frames and gives out their messages. Precondition: the caller holds `read_lock`."""
-        data = self.sock.recv(65536)
+        try:
+            data = self.sock.recv(65536)
+        except OSError:
+            os._exit(EXIT_DISCONNECTED)  # user code closed the socket
         if not data:
             os._exit(0)  # the host is gone
         if not self.incoming:
@@ -733,7 +737,7 @@ class Worker:
         if least > PROTOCOL_MAX or greatest < PROTOCOL_MIN or codec != CODEC:
             self.out.append((WELCOME, 0, platform_version(), CODEC, os.getpid()))
             self.flush()
-            os._exit(4)
+            os._exit(EXIT_NO_VERSION)
         self.folder = folder
         sys.path[:] = [folder] + [entry for entry in sys.path if entry not in ("", folder)]
         install_teal_module(self, folder)
@@ -945,7 +949,7 @@ class Worker:
             try:
                 readable = select.select([self.sock], [], [], OUTPUT_SECONDS)[0]
             except (OSError, ValueError):
-                os._exit(3)  # user code closed the socket
+                os._exit(EXIT_DISCONNECTED)  # user code closed the socket
             if readable and self.running is call and self.read_lock.acquire(False):
                 try:
                     if self.running is call:
@@ -1022,20 +1026,31 @@ def remember_caller_in_threads():
     threading.Thread.start = start_noting_call
 
 
+class NoSocket:
+    """The socket as a forked child sees it: what it sends is dropped, and when its function returns, it ends."""
+
+    def sendall(self, data):
+        pass
+
+    def recv(self, size):
+        os._exit(0)
+
+
 def leave_to_forked_child(worker):
     """In a child that user code forked, prints go to the plain file, and the socket is not touched."""
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
     worker.send_lock = threading.Lock()
     worker.out.clear()
+    worker.sock = NoSocket()
 
 
 def main():
     faulthandler.enable(file=2)  # a crash in C code says where; the host puts it into the error
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt at the terminal is the host's to handle
-    sock = socket.socket(fileno=SOCKET_FD)
+    sock = socket.socket(fileno=fcntl.fcntl(SOCKET_FD, fcntl.F_DUPFD_CLOEXEC, SOCKET_FD_MOVED))
     sock.setblocking(True)
-    os.set_inheritable(SOCKET_FD, False)
+    os.close(SOCKET_FD)
     shared = mmap.mmap(SHARED_FD, SHARED_BYTES)
     os.close(SHARED_FD)
     sys.argv = ["teal_worker.py"]
