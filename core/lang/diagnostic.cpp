@@ -4,6 +4,7 @@
 #include <cassert>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 
 namespace teal::lang {
@@ -84,16 +85,19 @@ void Diagnostics::ErrorAt(std::string file, Position position, std::string messa
 }
 
 std::vector<Diagnostic> Diagnostics::Take() {
-  std::unordered_map<std::string, size_t> order;
-  for (const Diagnostic& item : items_) order.emplace(item.file, order.size());
-  const auto key = [&](const Diagnostic& item) {
-    // An error comes before a warning of the same place, so that it is the one that stays.
-    return std::tuple(order.at(item.file), item.position.line, item.position.column, item.severity);
-  };
-  std::stable_sort(items_.begin(), items_.end(),
-                   [&](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
+  std::unordered_map<std::string, size_t> files;
+  for (const Diagnostic& item : items_) files.emplace(item.file, files.size());
+  // An error comes before a warning of the same place, so that it is the one that stays; then the first to come.
+  using Key = std::tuple<size_t, uint32_t, uint32_t, Severity, size_t>;
+  std::vector<Key> keys;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    const Diagnostic& item = items_[i];
+    keys.emplace_back(files.at(item.file), item.position.line, item.position.column, item.severity, i);
+  }
+  std::sort(keys.begin(), keys.end());
   std::vector<Diagnostic> taken;
-  for (Diagnostic& item : items_) {
+  for (const Key& key : keys) {
+    Diagnostic& item = items_[std::get<4>(key)];
     const bool repeated = !taken.empty() && taken.back().file == item.file &&
                           taken.back().position.line == item.position.line &&
                           taken.back().position.column == item.position.column;
