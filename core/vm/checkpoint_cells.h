@@ -49,9 +49,9 @@ inline const Value* ChildAt(const Object* object, uint64_t i) {
   }
 }
 
-// A hole of a hash stands in for its key.
-inline bool IsHoleCell(const Object* parent, const Value& child) {
-  return parent != nullptr && parent->tag == Tag::kHash && child.tag() == Tag::kFunction;
+// Whether child i is a hole of a hash, which stands in for its key.
+inline bool IsHoleAt(const Object* object, uint64_t i) {
+  return object->tag == Tag::kHash && i % 2 == 0 && Hash::IsHole(static_cast<const Hash*>(object)->entries[i / 2]);
 }
 
 // Bytes of a cell: its key, its length and what is in it.
@@ -111,11 +111,6 @@ inline uint64_t InnerBytes(const Value& value) {
 
 inline constexpr uint64_t kHoleInnerBytes = 3;
 inline constexpr uint64_t kSegmentInnerBytes = 2 + 1 + sizeof(Sha256);
-
-// Bytes of the value's own cell, as it stands in `parent` (null: in no object).
-inline uint64_t OwnCellBytes(const Object* parent, const Value& value) {
-  return CellBytes(IsHoleCell(parent, value) ? kHoleInnerBytes : InnerBytes(value));
-}
 
 // ---- what is cut into chunks ----
 

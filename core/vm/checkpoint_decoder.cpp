@@ -143,7 +143,7 @@ bool CellDecoder::ReadCell(In* in, bool hole_allowed) {
   } else if (is(format::kError, wire::kVarint)) {
     return TrueField(in) && in->Leave(outer) && OpenObject(in, {kind, 0, 4, operands_.size()});
   } else if (is(format::kChunked, wire::kLength)) {
-    return ReadChunked(in) && in->Leave(outer);
+    return ReadChunked(in, outer);
   } else if (is(format::kSegment, wire::kLength)) {
     if (!ReadSegment(in)) return false;
   } else if (is(format::kHole, wire::kVarint)) {
@@ -279,7 +279,8 @@ bool CellDecoder::ReadSegment(In* in) {
   return true;
 }
 
-bool CellDecoder::ReadChunked(In* in) {
+// Leaves the cell, that is entered, itself: its elements come after it.
+bool CellDecoder::ReadChunked(In* in, const char* cell_outer) {
   const char* outer = nullptr;
   uint32_t kind = 0;
   uint64_t chunks = 0;
@@ -288,7 +289,7 @@ bool CellDecoder::ReadChunked(In* in) {
   std::string_view tail_bytes;
   if (!in->Enter(&outer) || !in->Field(format::kChunkedKind, &kind) || !in->Field(format::kChunkedChunks, &chunks) ||
       !in->Field(format::kChunkedRefs, &refs) || !in->Field(format::kChunkedTail, &tail) ||
-      !in->Field(format::kChunkedTailBytes, &tail_bytes) || !in->Leave(outer)) {
+      !in->Field(format::kChunkedTailBytes, &tail_bytes) || !in->Leave(outer) || !in->Leave(cell_outer)) {
     return false;
   }
   if (kind < format::kTextChunk || kind > format::kHashChunk) return in->Fail("chunks of a kind that is not known");

@@ -74,7 +74,7 @@ class CellDecoder {
   bool ReadFuture(wire::In* in);
   bool ReadShared(wire::In* in);
   bool ReadSegment(wire::In* in);
-  bool ReadChunked(wire::In* in);
+  bool ReadChunked(wire::In* in, const char* cell_outer);
   bool ReadIndex(wire::In* in, uint32_t kind);
   bool OpenObject(wire::In* in, Open open);
   bool Close(wire::In* in);
@@ -95,8 +95,11 @@ bool LeavesOf(const DecodedSegments& segments, uint64_t chunks, std::string_view
               std::vector<const DecodedSegment*>* leaves);
 
 bool ReadFrame(wire::In* in, const Program& program, FrameRecord* frame);
-// The registers that a frame's record has values for, in order; null: pc is no suspension point.
+// The live map where a frame stands; null: no thread can stop there.
 const std::vector<bool>* LiveRegisters(const Program& program, const FrameRecord& frame);
+// The call that a frame below another one waits for: where the callee's window begins, and where its result goes. Of
+// the lower frame's live registers those below the window are its own. False: the frame waits for no call.
+bool CallBelow(const Program& program, const FrameRecord& frame, uint32_t* window, uint32_t* return_to);
 
 // Fetches, verifies and decodes all segments that `state` reaches.
 Status LoadSegments(std::string_view state, const SegmentSource& segment_of, DecodeContext* context);

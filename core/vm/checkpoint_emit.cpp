@@ -125,9 +125,10 @@ void ValueEncoder::EmitAll(CellStream* stream, const Value& value, bool defined)
       continue;
     }
     const Object* parent = at.object;
-    const Value* child = ChildAt(parent, at.next++);
+    const uint64_t i = at.next++;
+    const Value* child = ChildAt(parent, i);
     if (child == nullptr) continue;
-    if (IsHoleCell(parent, *child)) {
+    if (IsHoleAt(parent, i)) {
       EmitHole(stream);
     } else {
       EmitCell(stream, *child, false);

@@ -48,6 +48,7 @@ class SmallMeasure {
   bool AddBytes(uint64_t bytes) { return (bytes_ += bytes) < format::kChunkBytes; }
 
  private:
+  bool AddOne(const Value& value);
   uint64_t bytes_ = 0;
   std::vector<const Object*> open_;
 };

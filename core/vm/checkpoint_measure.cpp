@@ -28,32 +28,29 @@ uint64_t ChunkedCellBytes(const Object* object, const Seals& seals) {
 }  // namespace
 
 bool SmallMeasure::Add(const Value& value) {
-  const Object* parent = nullptr;
-  uint64_t next = 0;
-  uint64_t end = 0;
-  const Value* at = &value;
-  open_.clear();
-  for (;;) {
-    if (at != nullptr) {
-      bytes_ += OwnCellBytes(parent, *at);
-      if (bytes_ >= format::kChunkBytes) return false;
-      if (at->tag() >= Tag::kList) {
-        const Object* object = at->AsObject();
-        if ((object->tag == Tag::kList || object->tag == Tag::kHash) && ItemCount(object) >= format::kChunkItems)
-          return false;
-        open_.push_back(object);
-      }
+  assert(open_.empty());
+  if (!AddOne(value)) return false;
+  // Any order will do for adding up: one object's children at a time.
+  while (!open_.empty()) {
+    const Object* parent = open_.back();
+    open_.pop_back();
+    const uint64_t end = ChildCount(parent);
+    for (uint64_t i = 0; i < end; i++) {
+      const Value* child = ChildAt(parent, i);
+      if (child == nullptr) continue;
+      if (IsHoleAt(parent, i) ? !AddBytes(CellBytes(kHoleInnerBytes)) : !AddOne(*child)) return false;
     }
-    // Any order will do for adding up: one object's children at a time.
-    if (next == end) {
-      if (open_.empty()) return true;
-      parent = open_.back();
-      open_.pop_back();
-      next = 0;
-      end = ChildCount(parent);
-    }
-    at = next < end ? ChildAt(parent, next++) : nullptr;
   }
+  return true;
+}
+
+bool SmallMeasure::AddOne(const Value& value) {
+  if (!AddBytes(CellBytes(InnerBytes(value)))) return false;
+  if (value.tag() < Tag::kList) return true;
+  const Object* object = value.AsObject();
+  if (ItemCount(object) >= format::kChunkItems) return false;
+  open_.push_back(object);
+  return true;
 }
 
 bool ValueEncoder::NeedsPlan(const Value& value) const {
@@ -86,7 +83,7 @@ uint64_t ValueEncoder::Measure(const Value& value) {
     const Value* child = ChildAt(open.object, open.next);
     if (child == nullptr) {
       Account(&open, 0);
-    } else if (IsHoleCell(open.object, *child)) {
+    } else if (IsHoleAt(open.object, open.next)) {
       Account(&open, CellBytes(kHoleInnerBytes));
     } else if (!NeedsPlan(*child)) {
       Account(&open, CellBytes(InnerBytes(*child)));
@@ -143,7 +140,7 @@ void ValueEncoder::CloseChunk(Open* open, uint64_t end) {
   for (uint64_t i = open->chunk_start * per_item; i < end * per_item; i++) {
     const Value* child = ChildAt(open->object, i);
     if (child == nullptr) continue;
-    if (IsHoleCell(open->object, *child)) {
+    if (IsHoleAt(open->object, i)) {
       EmitHole(&stream);
     } else {
       EmitAll(&stream, *child, false);

@@ -49,27 +49,6 @@ Failure OtherProgram(const Sha256& wanted, const Sha256& given) {
   return Fail(FailureCode::kInvalid, "the checkpoint needs the executable " + Hex(wanted) + ", not " + Hex(given));
 }
 
-// The call that a frame below another one waits for: where the callee's window and its result go.
-bool CallOf(const Function& function, uint32_t pc, uint32_t* window, uint32_t* return_to) {
-  const Instruction& i = function.code[pc - 1];
-  switch (i.op) {
-    case kCall:
-      *window = i.a + 1u;
-      *return_to = i.c;
-      return true;
-    case kCallFunction:
-      *window = i.a;
-      *return_to = i.c;
-      return true;
-    case kApply:
-      *window = function.registers;
-      *return_to = i.a;
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 bool ReadFrame(In* in, const Program& program, FrameRecord* frame) {
@@ -110,6 +89,28 @@ bool ReadFrame(In* in, const Program& program, FrameRecord* frame) {
 
 const std::vector<bool>* LiveRegisters(const Program& program, const FrameRecord& frame) {
   return program.functions()[frame.function].LiveAt(frame.pc);
+}
+
+bool CallBelow(const Program& program, const FrameRecord& frame, uint32_t* window, uint32_t* return_to) {
+  if (frame.pc == 0) return false;
+  const Function& function = program.functions()[frame.function];
+  const Instruction& i = function.code[frame.pc - 1];
+  switch (i.op) {
+    case kCall:
+      *window = i.a + 1u;
+      *return_to = i.c;
+      return true;
+    case kCallFunction:
+      *window = i.a;
+      *return_to = i.c;
+      return true;
+    case kApply:
+      *window = function.registers;
+      *return_to = i.a;
+      return true;
+    default:
+      return false;
+  }
 }
 
 class CheckpointReader {
@@ -186,7 +187,7 @@ class CheckpointReader {
       const FrameRecord& frame = frames_[i];
       uint32_t window = 0;
       uint32_t return_to = 0;
-      if (i > 0 && !CallAbove(frames_[i - 1], &window, &return_to))
+      if (i > 0 && !CallBelow(*program_, frames_[i - 1], &window, &return_to))
         return in_.Fail("a frame below another that calls nothing");
       if (frame.window != window || frame.return_to != return_to)
         return in_.Fail("a frame that is not where its call puts it");
@@ -200,13 +201,6 @@ class CheckpointReader {
     return true;
   }
 
-  bool CallAbove(const FrameRecord& below, uint32_t* window, uint32_t* return_to) const {
-    const Function& function = program_->functions()[below.function];
-    if (below.pc == 0 || !CallOf(function, below.pc, window, return_to)) return false;
-    const std::vector<bool>& live = *LiveRegisters(*program_, below);
-    return std::find(live.begin() + std::min<ptrdiff_t>(*window, std::ssize(live)), live.end(), true) == live.end();
-  }
-
   bool IsKept(uint32_t reg) const {
     return pending_ &&
            ((reg >= pending_first_ && reg - pending_first_ < pending_count_) || reg + uint64_t{1} == pending_second_);
@@ -218,7 +212,8 @@ class CheckpointReader {
     for (size_t i = 0; i < frames_.size(); i++) {
       const std::vector<bool>& live = *LiveRegisters(*program_, frames_[i]);
       const bool top = i + 1 == frames_.size();
-      for (uint32_t n = 0; n < live.size(); n++) {
+      const size_t count = top ? live.size() : std::min<size_t>(live.size(), bases_[i + 1] - bases_[i]);
+      for (uint32_t n = 0; n < count; n++) {
         if (!live[n] && !(top && IsKept(n))) continue;
         places.push_back(bases_[i] + n);
         if (i >= sealed_) inline_values++;

@@ -75,8 +75,14 @@ bool DecodeFrames(In* in, DecodeContext* context, DecodedSegment* segment) {
   while (in->ok() && in->Take(Key(format::kSegmentFrames, wire::kLength))) {
     FrameRecord& frame = segment->frames.emplace_back();
     if (!ReadFrame(in, *context->program, &frame)) return false;
+    uint32_t window = 0;
+    uint32_t return_to = 0;
+    if (!CallBelow(*context->program, frame, &window, &return_to)) {
+      return in->Fail("a frame below another that calls nothing");
+    }
     const std::vector<bool>& map = *LiveRegisters(*context->program, frame);
-    live += static_cast<uint64_t>(std::count(map.begin(), map.end(), true));
+    live += static_cast<uint64_t>(
+        std::count(map.begin(), map.begin() + std::min<ptrdiff_t>(window, std::ssize(map)), true));
   }
   if (segment->frames.empty()) return in->Fail("a group without frames");
   return CellDecoder(context, format::kSegmentValues).Read(in, live, &segment->values);

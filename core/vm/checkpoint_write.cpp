@@ -71,7 +71,9 @@ class CheckpointWriter {
     assert(live != nullptr);
     const Value* registers = RegistersOf(frame);
     const bool top = frame + 1 == thread_.frames_.size();
-    for (uint32_t n = 0; n < live->size(); n++) {
+    // What stands in the callee's window belongs to the callee.
+    const size_t count = top ? live->size() : std::min<size_t>(live->size(), WindowOf(frame + 1));
+    for (uint32_t n = 0; n < count; n++) {
       if (((*live)[n] || (top && IsKept(n))) && !f(registers[n])) return false;
     }
     return true;
