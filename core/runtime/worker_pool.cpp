@@ -207,14 +207,16 @@ void WorkerPool::Impl::Dispatch(TimePoint now) {
     def_queue_.pop_front();
     Send(slot, std::move(task), now);
   }
-  if (!def_queue_.empty() || !coroutine_queue_.empty()) CheckBy(now + std::chrono::milliseconds(5));
+  const bool waiting = !def_queue_.empty() || !coroutine_queue_.empty();
+  if (waiting && slots_.size() < processes_max_) CheckBy(now + std::chrono::milliseconds(5));
 }
 
 WorkerPool::Impl::Slot* WorkerPool::Impl::PickForDef(double cost_us) const {
   Slot* best = nullptr;
   for (const auto& slot : slots_) {
-    if (slot->state != State::kReady || slot->recalling) continue;
+    if (slot->state != State::kReady) continue;
     if (slot->defs.empty()) return slot.get();
+    if (slot->stuck) continue;
     if (slot->defs.size() >= static_cast<size_t>(options_.pipelined_max)) continue;
     if (slot->backlog_us + cost_us > kBacklogUsMax) continue;
     if (slot->waits_to_write) continue;  // large arguments are under way

@@ -86,9 +86,9 @@ class WorkerPool::Impl {
     uint64_t next_wire_id = 1;
     std::deque<TaskPtr> defs;  // in the order of sending
     std::unordered_map<uint64_t, TaskPtr> coroutines;
-    double backlog_us = 0;   // expected time of all defs
-    TimePoint busy_since;    // of the defs: since the first was sent or the last reply came
-    bool recalling = false;  // RECALL was sent and not answered
+    double backlog_us = 0;  // expected time of all defs
+    TimePoint busy_since;   // of the defs: since the first was sent or the last reply came
+    bool stuck = false;     // a call lasts so long that those behind it were recalled; until it ends
     uint64_t replies = 0;
     TimePoint start_deadline;
     TimePoint closed_at = TimePoint::max();  // when its socket ended while it went on

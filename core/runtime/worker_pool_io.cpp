@@ -265,7 +265,6 @@ void WorkerPool::Impl::AcceptOne(Slot* slot, WorkerMessage message, Actions* act
     case Kind::kLoaded:
       return Loaded(slot, std::move(message));
     case Kind::kRecalled:
-      slot->recalling = false;
       for (auto it = message.recalled.rbegin(); it != message.recalled.rend(); ++it) {
         if (TaskPtr task = TakeInFlight(slot, *it)) def_queue_.push_front(std::move(task));
       }
@@ -274,7 +273,10 @@ void WorkerPool::Impl::AcceptOne(Slot* slot, WorkerMessage message, Actions* act
     case Kind::kError: {
       TaskPtr task = TakeInFlight(slot, message.id);
       if (task == nullptr) return;
-      if (!IsAsync(task->function)) ended->push_back(task->function);
+      if (!IsAsync(task->function)) {
+        ended->push_back(task->function);
+        slot->stuck = false;
+      }
       slot->replies++;
       barren_deaths_ = 0;
       Action& action = actions->emplace_back();

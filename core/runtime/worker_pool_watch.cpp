@@ -99,15 +99,15 @@ void WorkerPool::Impl::CheckDefs(Slot* slot, TimePoint now) {
     }
     if (task->kill_at != TimePoint::max()) CheckBy(std::max(task->kill_at, now + std::chrono::milliseconds(1)));
     if (!begun) continue;
-    if (slot->defs.size() < 2 || slot->recalling || processes_max_ < 2) continue;
+    if (slot->defs.size() < 2 || slot->stuck || processes_max_ < 2) continue;
     if (now >= since + kStuckAfter) {
       std::string message;
       AppendRecall(&message);
       slot->outbox.Add(message);
-      slot->recalling = true;
+      slot->stuck = true;
     }
   }
-  if (slot->defs.size() >= 2 && !slot->recalling && processes_max_ >= 2) CheckBy(now + kStuckAfter);
+  if (slot->defs.size() >= 2 && !slot->stuck && processes_max_ >= 2) CheckBy(now + kStuckAfter);
 }
 
 void WorkerPool::Impl::CheckCoroutines(Slot* slot, TimePoint now) {
