@@ -267,10 +267,10 @@ class Decoder {
   }
 
   bool ReadUnicode(std::string* out) {
-    char32_t code;
+    char32_t code = 0;
     if (!ReadHex4(&code)) return false;
     if (code >= 0xD800 && code <= 0xDBFF && text_.substr(at_, 2) == "\\u") {
-      char32_t low;
+      char32_t low = 0;
       at_ += 2;
       if (!ReadHex4(&low)) return false;
       if (low < 0xDC00 || low > 0xDFFF) return FailKind("type", "a lone surrogate is no character");
