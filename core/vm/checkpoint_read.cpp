@@ -75,9 +75,10 @@ bool ReadFrame(In* in, const Program& program, FrameRecord* frame) {
     while (numbers.ok() && numbers.remaining() > 0) {
       uint32_t& function = frame->tail_calls.emplace_back();
       if (!numbers.Varint32(&function)) break;
-      const uint32_t of = function;
+      const uint32_t of = function;  // pc: behind the tail call
       uint32_t& pc = frame->tail_calls.emplace_back();
-      if (!numbers.Varint32(&pc) || !is_place(of, pc)) return in->Fail("a tail call in code that the program has not");
+      if (!numbers.Varint32(&pc) || pc == 0 || !is_place(of, pc - 1))
+        return in->Fail("a tail call in code that the program has not");
     }
     if (!numbers.ok() || frame->tail_count == 0 ||
         frame->tail_calls.size() != 2 * std::min(frame->tail_count, kTailCallsKept)) {
