@@ -1,0 +1,109 @@
+// The sessions of one process: the door to core/runtime.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/runtime/clock.h"
+#include "core/runtime/foreign.h"
+#include "core/runtime/limits.h"
+#include "core/runtime/output.h"
+#include "core/vm/program.h"
+#include "core/vm/value.h"
+
+namespace teal::runtime {
+
+class Scheduler;
+class Session;
+struct ThreadRecord;
+
+enum class SessionStatus : uint8_t { kRunning, kDone, kFailed, kCancelled };
+std::string_view NameOf(SessionStatus status);  // as cli.md names them
+
+struct SessionOutcome {
+  SessionStatus status = SessionStatus::kRunning;
+  vm::Value result;  // of the main thread, when kDone
+  vm::Value error;   // an error value with the whole trace, when kFailed or kCancelled
+};
+
+// What a session begins with.
+struct SessionStart {
+  std::shared_ptr<const vm::Program> program;
+  vm::Value function;                // any callable of the program
+  std::vector<vm::Value> arguments;  // shared; no futures of other sessions
+  std::string id;                    // empty: a random session id
+  Limits limits;
+  // Of each import, the index of the program's function that answers its calls instead; -1: none does. Empty: none.
+  std::vector<int32_t> fakes;
+};
+
+// For proving that a thread can stop anywhere. Read from the environment by the command: TEAL_SUSPEND, TEAL_MOVE_AT.
+struct SuspensionTests {
+  bool always = false;  // every thread is written down and read back at every suspension, with tiny budgets
+  uint64_t seed = 0;    // of those budgets
+  uint64_t move_at =
+      0;  // the whole session is written down at this suspension, counted from 1, and Run returns; 0: never
+};
+
+struct RuntimeOptions {
+  Clock* clock = nullptr;           // outlives the runtime
+  OutputSink* output = nullptr;     // outlives the runtime
+  ForeignCalls* foreign = nullptr;  // outlives the runtime; null: programs without foreign imports only
+  unsigned cores = 1;               // OS threads at most
+  SuspensionTests suspension;
+};
+
+class Runtime {
+ public:
+  explicit Runtime(RuntimeOptions options);
+  // Precondition: nobody is in Run. Shuts `foreign` down.
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Starts a session, gives its id. With an id that is taken: kInvalid. Thread-safe.
+  Result<std::string> Start(SessionStart start);
+  // Goes on with a session that another process wrote down (moved()). start: program and limits are needed; its id
+  // stays what it was. kCorrupt for bytes that are no session, kInvalid for a session of another program.
+  Result<std::string> TakeUp(SessionStart start, std::string_view bytes);
+
+  // Runs until all sessions have ended, or one has been written down (SuspensionTests::move_at). For one OS thread.
+  void Run();
+  // What was written down, if so.
+  const std::string& moved() const { return moved_; }
+
+  // Thread-safe; kRunning while it runs, kNotFound for an unknown id.
+  Result<SessionOutcome> OutcomeOf(std::string_view sid);
+  // Thread-safe. The first cancels every thread of every session, the second ends them at once.
+  void CancelAll();
+  void EndAll();
+
+  const RuntimeOptions& options() const { return options_; }
+
+ private:
+  friend class Session;
+  // With the scheduler's mutex.
+  Session* Find(std::string_view sid);
+  Result<Session*> Add(SessionStart start);
+  bool AllEnded() const { return living_ == 0; }
+  // Whether this suspension is the one to move at.
+  bool CountSuspension();
+  void Move(Session& session, const ThreadRecord& running);
+
+  // Constant after construction.
+  const RuntimeOptions options_;
+  const std::unique_ptr<Scheduler> scheduler_;
+  // Guarded by the scheduler's mutex.
+  std::vector<std::unique_ptr<Session>> sessions_;
+  size_t living_ = 0;
+  uint64_t suspensions_ = 0;
+  std::string moved_;
+};
+
+}  // namespace teal::runtime

@@ -1,0 +1,182 @@
+#include "core/runtime/scheduler.h"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+
+#include "core/runtime/session.h"
+
+namespace teal::runtime {
+namespace {
+
+bool Later(const Timer& a, const Timer& b) {
+  return a.due_ns != b.due_ns ? a.due_ns > b.due_ns : a.order > b.order;
+}
+
+// Longer waits are cut: a sum with the present time must not overflow.
+constexpr int64_t kWaitMaxNs = 3600 * kNanosecondsPerSecond;
+
+}  // namespace
+
+Scheduler::Scheduler(Clock* clock, unsigned cores) : clock_(clock), cores_(std::max(cores, 1u)) {}
+
+Scheduler::~Scheduler() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  helper_wake_.notify_all();
+  for (std::thread& helper : helpers_) helper.join();
+}
+
+void Scheduler::MakeReady(ThreadRecord* record, bool behind) {
+  assert(record->phase != Phase::kEnded);
+  record->phase = Phase::kReady;
+  if (behind) {
+    ready_.push_back({record, turn_});
+  } else {
+    fresh_.push_back(record);
+  }
+  if (main_idle_) main_wake_.notify_one();
+  // Whoever stands behind a used-up budget has waited for a whole slice.
+  if (ReadyCount() > (behind ? 1 : kQueueSlack)) Offload();
+}
+
+std::vector<ThreadRecord*> Scheduler::ReadyInOrder() const {
+  std::vector<ThreadRecord*> all = fresh_;
+  for (const Entry& entry : ready_) all.push_back(entry.record);
+  return all;
+}
+
+// There is more to do than this OS thread can at once.
+void Scheduler::Offload() {
+  if (helpers_idle_ > 0) {
+    helper_wake_.notify_one();
+  } else if (helpers_.size() + 1 < cores_ && !stopping_) {
+    helpers_.emplace_back([this] { Help(); });
+  }
+}
+
+void Scheduler::SetTimer(Timer timer) {
+  timer.order = ++timers_set_;
+  timers_.push_back(timer);
+  std::push_heap(timers_.begin(), timers_.end(), Later);
+  // Somebody else may sleep towards a later one.
+  if (main_idle_) main_wake_.notify_one();
+}
+
+void Scheduler::CallEnded() {
+  assert(calls_in_flight_ > 0);
+  --calls_in_flight_;
+  if (main_idle_) main_wake_.notify_one();
+}
+
+ThreadRecord* Scheduler::Next() {
+  for (; !fresh_.empty(); fresh_.pop_back()) ready_.push_front({fresh_.back(), turn_});
+  while (!ready_.empty()) {
+    const bool oldest = turn_ - ready_.back().turn > kTurnsUntilOldest;
+    ThreadRecord* record = oldest ? ready_.back().record : ready_.front().record;
+    if (oldest) {
+      ready_.pop_back();
+    } else {
+      ready_.pop_front();
+    }
+    ++turn_;
+    assert(record->phase == Phase::kReady || record->phase == Phase::kEnded);
+    if (record->phase == Phase::kReady && record->session->TakeSlot(*record)) return record;
+  }
+  return nullptr;
+}
+
+void Scheduler::RunOne(ThreadRecord* record, std::unique_lock<std::mutex>& lock) {
+  ++running_;
+  record->session->Slice(*record, lock);
+  --running_;
+  if (!timers_.empty()) FireDue();
+}
+
+void Scheduler::Help() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!stopping_) {
+    if (ThreadRecord* record = Next()) {
+      RunOne(record, lock);
+      continue;
+    }
+    // The last one to stop leaves it to the main OS thread to see what comes next.
+    if (running_ == 0 && main_idle_) main_wake_.notify_one();
+    ++helpers_idle_;
+    helper_wake_.wait(lock);
+    --helpers_idle_;
+  }
+}
+
+bool Scheduler::FireDue() {
+  if (timers_.empty()) return false;
+  const int64_t now = clock_->NowUnixNs();
+  bool fired = false;
+  while (!timers_.empty() && timers_.front().due_ns <= now) {
+    std::pop_heap(timers_.begin(), timers_.end(), Later);
+    const Timer timer = timers_.back();
+    timers_.pop_back();
+    if (!timer.session->TimerMatters(timer)) {
+      if (void_timers_ > 0) --void_timers_;
+      continue;
+    }
+    fired = true;
+    timer.session->TimerFired(timer);
+  }
+  return fired;
+}
+
+void Scheduler::ForgetVoidTimers() {
+  if (void_timers_ == 0) return;
+  std::erase_if(timers_, [](const Timer& timer) { return !timer.session->TimerMatters(timer); });
+  std::make_heap(timers_.begin(), timers_.end(), Later);
+  void_timers_ = 0;
+}
+
+// Waits for whatever comes next. False: nothing can come.
+bool Scheduler::Wait(std::unique_lock<std::mutex>& lock) {
+  if (FireDue()) return true;
+  const bool others_work = running_ > 0 || calls_in_flight_ > 0;
+  if (void_timers_ * 2 >= timers_.size() || !others_work) ForgetVoidTimers();
+  if (timers_.empty() && !others_work) return false;
+  if (clock_->IsVirtual() && !others_work) {
+    clock_->JumpTo(timers_.front().due_ns);
+    return true;
+  }
+  main_idle_ = true;
+  if (timers_.empty() || clock_->IsVirtual()) {
+    main_wake_.wait(lock);
+  } else {
+    const int64_t wait = std::min(timers_.front().due_ns - clock_->NowUnixNs(), kWaitMaxNs);
+    main_wake_.wait_for(lock, std::chrono::nanoseconds(std::max<int64_t>(wait, 0)));
+  }
+  main_idle_ = false;
+  return true;
+}
+
+void Scheduler::Run(std::unique_lock<std::mutex>& lock, const std::function<bool()>& finished,
+                    const std::function<void()>& idle, const std::function<void()>& stuck) {
+  assert(lock.owns_lock());
+  while (!finished()) {
+    if (ThreadRecord* record = Next()) {
+      RunOne(record, lock);
+      continue;
+    }
+    if (FireDue()) continue;
+    lock.unlock();
+    idle();
+    lock.lock();
+    if (finished() || ReadyCount() > 0) continue;
+    if (!Wait(lock)) stuck();
+  }
+  // A slice of a session that was ended from outside may still run on a helper; its records must outlive it.
+  while (running_ > 0) {
+    main_idle_ = true;
+    main_wake_.wait(lock);
+    main_idle_ = false;
+  }
+}
+
+}  // namespace teal::runtime

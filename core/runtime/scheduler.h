@@ -1,0 +1,111 @@
+// Runs the threads of all sessions of this process on its cores.
+//
+// One mutex guards the queues, the timers and every record of every session: what happens under it is a few hundred
+// nanoseconds. The OS thread that calls Run takes part; others are started only when there is work left over, so that
+// a program with one thread pays for none of this.
+//
+// Order: what one slice spawned or woke runs next, in that order, before what was ready earlier (depth first, which
+// keeps few threads alive); a thread that used up its budget goes to the end. What has waited for kTurnsUntilOldest
+// turns of others goes next.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/runtime/clock.h"
+#include "core/runtime/records.h"
+
+namespace teal::runtime {
+
+// Calls and backward jumps of one slice: about a millisecond.
+inline constexpr uint64_t kSliceBudget = 20'000;
+inline constexpr uint64_t kTurnsUntilOldest = 1'000;
+inline constexpr size_t kQueueSlack = 4;  // ready threads that are not worth another core
+
+enum class TimerKind : uint8_t {
+  kFuture,     // target: a FutureCell
+  kThread,     // target: a ThreadRecord whose wait ends, of `generation`
+  kTerminate,  // target: a ThreadRecord whose time for cleaning up ends
+};
+
+struct Timer {
+  int64_t due_ns;
+  uint64_t order;  // of setting, for equal times
+  Session* session;
+  TimerKind kind;
+  uint32_t generation;
+  void* target;
+};
+
+class Scheduler {
+ public:
+  // clock must outlive the scheduler. cores: OS threads at most, the caller of Run being one; at least 1.
+  Scheduler(Clock* clock, unsigned cores);
+  ~Scheduler();  // precondition: nobody is in Run
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  std::mutex& mutex() { return mutex_; }
+  Clock& clock() { return *clock_; }
+
+  // Everything from here on needs the mutex.
+
+  // The record's phase becomes kReady. `behind`: it used up its budget.
+  void MakeReady(ThreadRecord* record, bool behind = false);
+  std::vector<ThreadRecord*> ReadyInOrder() const;
+  void SetTimer(Timer timer);  // order is filled in
+  // A timer that was set has lost its meaning: forgotten some time later.
+  void TimerIsVoid() { ++void_timers_; }
+  void CallStarted() { ++calls_in_flight_; }
+  void CallEnded();
+
+  // Runs until finished(). idle() is called without the mutex before every wait. stuck() is called when nothing can
+  // ever happen again; afterwards finished() must hold.
+  void Run(std::unique_lock<std::mutex>& lock, const std::function<bool()>& finished, const std::function<void()>& idle,
+           const std::function<void()>& stuck);
+  // Makes Run look at finished() again. Safe to call from any thread with the mutex.
+  void Wake() { main_wake_.notify_one(); }
+
+ private:
+  size_t ReadyCount() const { return fresh_.size() + ready_.size(); }
+  ThreadRecord* Next();
+  void RunOne(ThreadRecord* record, std::unique_lock<std::mutex>& lock);
+  void Help();
+  void Offload();
+  bool FireDue();
+  void ForgetVoidTimers();
+  bool Wait(std::unique_lock<std::mutex>& lock);
+
+  // Constant after construction.
+  Clock* const clock_;
+  const unsigned cores_;
+
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  struct Entry {
+    ThreadRecord* record;
+    uint64_t turn;  // when it became ready
+  };
+  std::vector<ThreadRecord*> fresh_;  // goes to the front of ready_, in order, before the next choice
+  std::deque<Entry> ready_;
+  uint64_t turn_ = 0;
+  std::vector<Timer> timers_;  // a heap, the earliest first
+  uint64_t timers_set_ = 0;
+  size_t void_timers_ = 0;
+  size_t calls_in_flight_ = 0;
+  size_t running_ = 0;  // slices
+  bool main_idle_ = false;
+  bool stopping_ = false;
+  size_t helpers_idle_ = 0;
+  std::condition_variable main_wake_;
+  std::condition_variable helper_wake_;
+  std::vector<std::thread> helpers_;
+};
+
+}  // namespace teal::runtime

@@ -1,0 +1,298 @@
+#include "core/runtime/session.h"
+
+#include <cassert>
+
+#include "core/base/sha256.h"
+#include "core/runtime/carry.h"
+
+namespace teal::runtime {
+
+using vm::Value;
+
+std::string ChildTid(std::string_view owner, uint64_t step) {
+  std::string tid(owner);
+  tid += '.';
+  tid += std::to_string(step);
+  if (tid.size() <= kTidBytesMax) return tid;
+  return Hex(Sha256Of(tid)).substr(0, 32);
+}
+
+Session::Session(Runtime* runtime, SessionStart start)
+    : runtime_(runtime),
+      scheduler_(*runtime->scheduler_),
+      sid_(start.id),
+      program_(start.program),
+      limits_(start.limits),
+      start_(std::move(start)) {
+  assert(!sid_.empty());
+  policies_.reserve(program_->imports().size());
+  for (const vm::Import& import : program_->imports()) policies_.push_back(PolicyOf(import.attributes));
+}
+
+Session::~Session() = default;
+
+void Session::Begin() {
+  main_ = AddThread("0", nullptr, 0);
+  main_->thread =
+      std::make_unique<vm::Thread>(program_, main_->tid, std::move(start_.function), std::move(start_.arguments));
+  start_.arguments.clear();
+  scheduler_.MakeReady(main_);
+}
+
+ThreadRecord* Session::AddThread(std::string tid, ThreadRecord* owner, uint32_t depth) {
+  auto record = std::make_unique<ThreadRecord>();
+  record->session = this;
+  record->tid = std::move(tid);
+  record->owner = owner;
+  record->depth = depth;
+  record->cell.thread = record.get();
+  ThreadRecord* const raw = record.get();
+  [[maybe_unused]] const bool added = threads_.emplace(raw->tid, std::move(record)).second;
+  assert(added);
+  ++living_;
+  return raw;
+}
+
+ThreadRecord* Session::Spawn(ThreadRecord& owner, uint64_t step, Value callee, std::vector<Value> arguments,
+                             bool keywords) {
+  if (owner.depth + 1 > limits_.spawn_depth) {
+    EndAtLimit("threads that spawned one another", limits_.spawn_depth, "spawn_depth", owner);
+    return nullptr;
+  }
+  if (living_ >= limits_.living_threads) {
+    EndAtLimit("living threads", limits_.living_threads, "living_threads", owner);
+    return nullptr;
+  }
+  vm::Share(callee);
+  for (const Value& argument : arguments) vm::Share(argument);
+  ThreadRecord* child = AddThread(ChildTid(owner.tid, step), &owner, owner.depth + 1);
+  child->thread = std::make_unique<vm::Thread>(program_, child->tid, std::move(callee), std::move(arguments), keywords);
+  child->site = SpawnSiteOf(*owner.thread, owner.site);
+  scheduler_.MakeReady(child);
+  return child;
+}
+
+bool Session::TakeEffectStep(ThreadRecord& record, uint64_t* step) {
+  if (!record.has_effect_step) {
+    if (steps_ >= limits_.steps) {
+      EndAtLimit("steps", limits_.steps, "steps", record);
+      return false;
+    }
+    ++steps_;
+    record.effect_step = record.thread->TakeStep();
+    record.has_effect_step = true;
+  }
+  *step = record.effect_step;
+  return true;
+}
+
+bool Session::TakeSlot(ThreadRecord& record) {
+  if (ended_) return false;
+  if (record.has_slot) return true;
+  if (slots_taken_ >= limits_.running_threads) {
+    queued_.push_back(&record);
+    return false;
+  }
+  ++slots_taken_;
+  record.has_slot = true;
+  return true;
+}
+
+void Session::GiveSlotBack(ThreadRecord& record) {
+  if (!record.has_slot) return;
+  record.has_slot = false;
+  --slots_taken_;
+  while (!queued_.empty()) {
+    ThreadRecord* next = queued_.front();
+    queued_.pop_front();
+    if (next->phase != Phase::kReady) continue;  // ended while it queued
+    scheduler_.MakeReady(next);
+    break;
+  }
+}
+
+void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
+  // Requests that are answered at once, within one slice: a thread that only prints must also make way for others.
+  constexpr uint32_t kAnswersMax = 256;
+  assert(lock.owns_lock());
+  assert(record.phase == Phase::kReady && record.thread != nullptr);
+  record.phase = Phase::kRunning;
+  record.started = true;
+  const SuspensionTests& tests = runtime_->options_.suspension;
+  lock.unlock();
+  TakeAnswer(record);
+  for (uint32_t answers = 0;; ++answers) {
+    // A thread may come with its request: from another process, or for another attempt of a call.
+    vm::RunState state = vm::RunState::kRequest;
+    if (!record.asked) {
+      uint64_t budget = kSliceBudget;
+      if (tests.always) {
+        record.budget_seed = record.budget_seed * 6364136223846793005u + 1442695040888963407u + tests.seed;
+        budget = 1 + (record.budget_seed >> 33) % 17;
+      }
+      // An error that nobody caught has failed it already.
+      state = record.thread->state();
+      if (state != vm::RunState::kFailed) state = record.thread->Run(budget);
+      record.asked = state == vm::RunState::kRequest;
+    }
+    const bool suspended = state == vm::RunState::kRequest || state == vm::RunState::kBudget;
+    if (tests.always && suspended) Rehydrate(record);
+    const bool makes_way = state == vm::RunState::kRequest && answers >= kAnswersMax;
+    if (state == vm::RunState::kRequest && tests.move_at == 0 && !makes_way && !record.terminate &&
+        AnswerAlone(record)) {
+      continue;
+    }
+
+    lock.lock();
+    if (ended_ || record.terminate) {
+      Drop(record);
+      EndIfOver();
+      return;
+    }
+    if (tests.move_at != 0 && suspended && runtime_->CountSuspension()) {
+      runtime_->Move(*this, record);
+      if (!runtime_->moved_.empty()) return;
+    }
+    if (makes_way) {
+      scheduler_.MakeReady(&record, true);
+      return;
+    }
+    switch (state) {
+      case vm::RunState::kDone:
+      case vm::RunState::kFailed: {
+        const bool ok = state == vm::RunState::kDone;
+        Finish(record, ok, record.thread->result());
+        return;
+      }
+      case vm::RunState::kBudget:
+        scheduler_.MakeReady(&record, true);
+        return;
+      case vm::RunState::kRequest: {
+        const Handled handled = Handle(record, lock);
+        if (ended_) {
+          Drop(record);
+          return;
+        }
+        if (handled == Handled::kParked) return;
+        break;
+      }
+    }
+    lock.unlock();
+  }
+}
+
+void Session::Rehydrate(ThreadRecord& record) {
+  const std::string tid = record.tid;
+  Result<vm::Checkpoint> written = vm::WriteCheckpoint(*record.thread);
+  if (!written.ok()) {
+    record.terminate_error = written.failure().message;
+    record.terminate = true;
+    return;
+  }
+  const std::lock_guard<std::mutex> lock(segments_mutex_);
+  for (vm::Segment& segment : written->segments) segments_[segment.hash] = std::move(segment.bytes);
+  record.thread.reset();
+  Result<std::unique_ptr<vm::Thread>> read =
+      vm::ReadCheckpoint(written->state, program_, [&](const Sha256& hash) -> Result<std::string> {
+        const auto found = segments_.find(hash);
+        if (found == segments_.end()) return Fail(FailureCode::kNotFound, "no segment " + Hex(hash));
+        return found->second;
+      });
+  if (!read.ok()) {
+    record.terminate_error = read.failure().message;
+    record.terminate = true;
+    return;
+  }
+  record.thread = std::move(*read);
+  assert(record.thread->tid() == tid);
+}
+
+// Takes the thread out of the session, wherever it is. Precondition: no OS thread runs it (but the caller).
+void Session::Drop(ThreadRecord& record) {
+  if (record.phase == Phase::kEnded) return;
+  if (record.call != nullptr && record.call->in_flight && record.call->number != 0) {
+    runtime_->options_.foreign->Cancel(record.call->number, 0);
+  }
+  Unpark(record);
+  record.thread.reset();
+  record.call.reset();
+  record.phase = Phase::kEnded;
+  --living_;
+  GiveSlotBack(record);
+  if (ended_ || record.cell.state != CellState::kPending) return;
+  Value error =
+      record.terminate_error.empty()
+          ? vm::MakeError("cancelled", "the thread was terminated: it did not end within the time to clean up")
+          : vm::MakeError("internal", record.terminate_error);
+  error = WithWholeTrace(std::move(error), record.tid, record.site.get(), *program_);
+  Resolve(record.cell, false, std::move(error));
+}
+
+void Session::Finish(ThreadRecord& record, bool ok, Value value) {
+  assert(record.phase == Phase::kRunning);
+  // The thread's own reference goes first, so that sharing marks no more than it must.
+  record.thread.reset();
+  record.phase = Phase::kEnded;
+  --living_;
+  GiveSlotBack(record);
+  if (record.cancel_raised) scheduler_.TimerIsVoid();
+  if (!ok) value = WithWholeTrace(std::move(value), record.tid, record.site.get(), *program_);
+  vm::Share(value);
+  if (ok && value.tag() == vm::Tag::kFuture) {
+    Chain(record.cell, value);
+  } else {
+    Resolve(record.cell, ok, std::move(value));
+  }
+  EndIfOver();
+}
+
+void Session::EndIfOver() {
+  if (ended_ || living_ > 0 || main_->cell.state == CellState::kPending) return;
+  const bool main_ok = main_->cell.state == CellState::kOk;
+  if (main_ok) {
+    if (const auto why = WhyNotCarried(main_->cell.outcome, "result")) {
+      main_->cell.state = CellState::kFailed;
+      main_->cell.outcome = vm::MakeError("type", *why);
+      failures_.push_back(&main_->cell);
+    }
+  }
+  const auto was_cancelled = [](const FutureCell& cell) {
+    return cell.thread->cancel_requested && cell.outcome.As<vm::Error>()->kind.Text() == "cancelled";
+  };
+  for (const FutureCell* failure : failures_) {
+    if (failure->awaited || was_cancelled(*failure)) continue;
+    return End(SessionStatus::kFailed, failure->outcome);
+  }
+  if (main_->cell.state == CellState::kFailed) {
+    return End(was_cancelled(main_->cell) ? SessionStatus::kCancelled : SessionStatus::kFailed, main_->cell.outcome);
+  }
+  End(SessionStatus::kDone, main_->cell.outcome);
+}
+
+void Session::End(SessionStatus status, Value value) {
+  assert(!ended_);
+  ended_ = true;
+  outcome_.status = status;
+  (status == SessionStatus::kDone ? outcome_.result : outcome_.error) = std::move(value);
+  for (auto& [tid, record] : threads_) {
+    if (record->phase != Phase::kRunning) Drop(*record);
+  }
+  queued_.clear();
+  cells_.clear();
+  events_.clear();
+  --runtime_->living_;
+  scheduler_.Wake();
+}
+
+void Session::EndNow(SessionStatus status, Value error) {
+  if (!ended_) End(status, std::move(error));
+}
+
+void Session::EndAtLimit(std::string_view what, uint64_t limit, std::string_view key, const ThreadRecord& at) {
+  Value error = vm::MakeError("limit", "the session needs more than " + std::to_string(limit) + " " +
+                                           std::string(what) + " (limits." + std::string(key) + " in teal.yaml)");
+  error.As<vm::Error>()->trace = at.thread->TraceHere();
+  EndNow(SessionStatus::kFailed, WithWholeTrace(std::move(error), at.tid, at.site.get(), *program_));
+}
+
+}  // namespace teal::runtime

@@ -1,0 +1,228 @@
+// One session: a run of a program's function with all the threads it starts.
+//
+// What happens to a thread, in order: it is ready, gets one of the session's running slots, runs a slice (Slice), asks
+// for something (Handle), and is either answered at once and goes on, or parked until Answer or AnswerError wakes it.
+//
+// Parts: session.cpp life of session and threads; session_request.cpp what threads ask for; session_host.cpp host
+// builtins; session_future.cpp futures and who waits for them; session_wait.cpp waits for several; session_event.cpp
+// events; session_cancel.cpp cancelling; session_stuck.cpp waits that can never end; session_foreign.cpp foreign calls;
+// session_move.cpp writing down and going on.
+//
+// Every method needs the scheduler's mutex, unless it says otherwise.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/runtime/foreign.h"
+#include "core/runtime/limits.h"
+#include "core/runtime/output.h"
+#include "core/runtime/records.h"
+#include "core/runtime/runtime.h"
+#include "core/runtime/scheduler.h"
+#include "core/vm/builtins.h"
+#include "core/vm/checkpoint.h"
+
+namespace teal::proto {
+class Session;
+class SessionOutcome;
+class SessionThread;
+}  // namespace teal::proto
+
+namespace teal::runtime {
+
+inline constexpr uint32_t kSessionVersion = 1;  // of teal.proto.Session
+
+class Session {
+ public:
+  Session(Runtime* runtime, SessionStart start);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Makes the main thread ready.
+  void Begin();
+
+  const std::string& sid() const { return sid_; }
+  bool ended() const { return ended_; }
+  const SessionOutcome& outcome() const { return outcome_; }
+  // The main thread's result is known.
+  bool main_ended() const { return main_ != nullptr && main_->cell.state != CellState::kPending; }
+
+  // ---- for the scheduler ----
+  // Runs a slice of the thread. The mutex is held on entry and on return, and not in between.
+  void Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock);
+  // False: all slots are taken (the record queues here until one is free) or the session has ended.
+  bool TakeSlot(ThreadRecord& record);
+  bool TimerMatters(const Timer& timer) const;
+  void TimerFired(const Timer& timer);
+
+  // ---- from outside ----
+  // Delivers a value to event(name): to the first that waits, else it is kept. False when the session has ended.
+  bool Deliver(std::string_view name, vm::Value value);
+  // Raises `cancelled` in every thread.
+  void CancelAll();
+  // Ends the session at once, as failed with this error. Threads are dropped where they are.
+  void EndNow(SessionStatus status, vm::Value error);
+  // Nothing of what its threads wait for can ever come: ends with the error `stuck`.
+  void EndStuck();
+
+  // ---- moving (session_move.cpp) ----
+  // The whole session as a teal.proto.Session. running: the thread that stopped for it. Only when threads run on one OS
+  // thread. The session must not go on afterwards.
+  Result<std::string> WriteDown(const ThreadRecord& running);
+  // Goes on with what WriteDown gave. Precondition: no Begin. kCorrupt for other bytes, kInvalid for another program.
+  Status TakeUp(std::string_view bytes);
+  static Result<std::string> SidOfWritten(std::string_view bytes);
+
+ private:
+  friend class HostCall;
+  enum class Handled { kAnswered, kParked };
+
+  // session.cpp
+  ThreadRecord* AddThread(std::string tid, ThreadRecord* owner, uint32_t depth);
+  std::string TidOfChild(const ThreadRecord& owner, uint64_t step) const;
+  // Null: over a limit (the session has ended).
+  ThreadRecord* Spawn(ThreadRecord& owner, uint64_t step, vm::Value callee, std::vector<vm::Value> arguments,
+                      bool keywords);
+  void Finish(ThreadRecord& record, bool ok, vm::Value value);
+  void GiveSlotBack(ThreadRecord& record);
+  void EndIfOver();
+  void End(SessionStatus status, vm::Value value);
+  void EndAtLimit(std::string_view what, uint64_t limit, std::string_view key, const ThreadRecord& at);
+  // Takes the number of the pending effect, once for each effect however often it is handled. False: over the limit
+  // (the session has ended).
+  bool TakeEffectStep(ThreadRecord& record, uint64_t* step);
+  void Rehydrate(ThreadRecord& record);
+  void Drop(ThreadRecord& record);
+
+  // session_request.cpp
+  // Without the mutex: what needs nothing of the session. False: it must go through Handle.
+  bool AnswerAlone(ThreadRecord& record);
+  Handled Handle(ThreadRecord& record, std::unique_lock<std::mutex>& lock);
+  Handled HandleSpawn(ThreadRecord& record);
+  Handled HandleHost(ThreadRecord& record);
+  // Answer a parked thread and make it ready. AnswerError puts the thread's own trace before the foreign frames.
+  void Answer(ThreadRecord& record, vm::Value value);
+  void AnswerError(ThreadRecord& record, vm::Value error);
+  // The same for an error of another thread, whose trace is whole.
+  void AnswerWholeError(ThreadRecord& record, vm::Value error);
+  // Hands the answer that waits in the record to the thread.
+  void TakeAnswer(ThreadRecord& record);
+  void Park(ThreadRecord& record, Phase phase, WaitKind wait);
+  // Ends whatever the thread waits for; it stays parked.
+  void Unpark(ThreadRecord& record);
+
+  // session_host.cpp
+  Handled RaiseHere(ThreadRecord& record, vm::Value error);
+  Handled AnswerHere(ThreadRecord& record, vm::Value value);
+  Handled HostSleep(ThreadRecord& record);
+  Handled HostTimer(ThreadRecord& record, bool at);
+  Handled HostTimeout(ThreadRecord& record);
+  Handled HostEvent(ThreadRecord& record, bool is_request);
+  Handled HostReply(ThreadRecord& record);
+  Handled HostPublish(ThreadRecord& record);
+  Handled HostSend(ThreadRecord& record);
+  Handled HostStart(ThreadRecord& record);
+  Handled HostCancel(ThreadRecord& record);
+
+  // session_future.cpp
+  // The cell of a future of this session; null if there is none (a future of another session).
+  FutureCell* CellOf(const vm::Value& future);
+  FutureCell* AddCell(const vm::Value& future);
+  void Subscribe(FutureCell& cell, Waiter waiter);
+  void Resolve(FutureCell& cell, bool ok, vm::Value outcome);
+  void Notify(const Waiter& waiter, FutureCell& cell);
+  void Chain(FutureCell& outer, const vm::Value& future);
+  Handled AwaitFuture(ThreadRecord& record, const vm::Value& future);
+
+  // session_wait.cpp
+  Handled HostWait(ThreadRecord& record);
+  Handled HostAbandon(ThreadRecord& record);
+  Handled HostOutcome(ThreadRecord& record);
+  void Count(MultiWait& wait, uint32_t index, bool ok);
+  // Whether the wait is over; then *answer is what it gives.
+  bool Decided(const MultiWait& wait, vm::Value* answer) const;
+  void MemberResolved(ThreadRecord& record, uint32_t index, bool ok);
+
+  // session_move.cpp, session_take_up.cpp
+  Status TakeUpThread(const proto::SessionThread& from, const vm::SegmentSource& segments);
+  Status TakeUpCells(const proto::Session& from);
+  Status TakeUpOutcome(const proto::SessionOutcome& from, FutureCell* cell);
+
+  // session_event.cpp
+  void GivePlaceBack(FutureCell& cell);
+
+  // session_stuck.cpp
+  std::string WhatItWaitsFor(const ThreadRecord& record) const;
+
+  // session_cancel.cpp
+  void Cancel(ThreadRecord& record);
+  void CancelFuture(FutureCell& cell);
+  void RaiseCancelled(ThreadRecord& record);
+  void BeginGrace(ThreadRecord& record);
+  void ReleaseWaited(ThreadRecord& record);
+
+  // session_foreign.cpp
+  enum class AfterCall { kValue, kError, kInterrupted, kCancelled, kAgain, kAgainLater };
+  Handled HandleForeign(ThreadRecord& record, std::unique_lock<std::mutex>& lock);
+  void StartCall(ThreadRecord& record, uint64_t step, std::unique_lock<std::mutex>& lock);
+  void CallEnded(ThreadRecord& record, uint32_t generation, ForeignOutcome outcome);
+  AfterCall Judge(ThreadRecord& record, const ForeignOutcome& outcome);
+  Handled WaitForAttempt(ThreadRecord& record);
+  vm::Value Interrupted(const ForeignOutcome& outcome) const;
+  Handled StartFake(ThreadRecord& record, uint32_t function);
+
+  struct EventQueue {
+    std::deque<FutureCell*> waiting;  // those that take the next values, in order
+    std::deque<vm::Value> kept;       // values that nobody has taken; empty while somebody waits
+  };
+  struct CellKey {
+    vm::FutureKind kind;
+    std::string tid;
+    uint64_t step;
+    auto operator<=>(const CellKey&) const = default;
+  };
+
+  // Constant after construction.
+  Runtime* const runtime_;
+  Scheduler& scheduler_;
+  const std::string sid_;
+  const std::shared_ptr<const vm::Program> program_;
+  const Limits limits_;
+  std::vector<CallPolicy> policies_;  // of each import
+
+  // Guarded by the scheduler's mutex.
+  SessionStart start_;
+  ThreadRecord* main_ = nullptr;
+  std::unordered_map<std::string, std::unique_ptr<ThreadRecord>> threads_;
+  std::map<CellKey, std::unique_ptr<FutureCell>> cells_;  // of all but threads
+  std::map<std::string, EventQueue, std::less<>> events_;
+  std::map<std::string, vm::Value, std::less<>> published_;
+  std::vector<FutureCell*> failures_;  // of threads, in order
+  std::deque<ThreadRecord*> queued_;   // ready, but without a slot
+  uint32_t slots_taken_ = 0;
+  uint32_t living_ = 0;
+  uint64_t steps_ = 0;
+  uint64_t resolved_ = 0;
+  uint64_t parks_ = 0;
+  bool cancelled_ = false;
+  bool ended_ = false;
+  SessionOutcome outcome_;
+
+  // Segments of checkpoints, when threads are written down at every suspension. Has its own lock.
+  std::mutex segments_mutex_;
+  std::map<Sha256, std::string> segments_;
+};
+
+// "0.3.1", or its hash if that is too long.
+std::string ChildTid(std::string_view owner, uint64_t step);
+
+}  // namespace teal::runtime

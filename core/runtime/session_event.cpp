@@ -1,0 +1,108 @@
+// Events: each wait takes the next value that nobody has taken; first come, first served, on both sides.
+#include <algorithm>
+#include <cassert>
+
+#include "core/runtime/carry.h"
+#include "core/runtime/session.h"
+
+namespace teal::runtime {
+
+using vm::FutureKind;
+using vm::Tag;
+using vm::Value;
+
+namespace {
+
+// What a request's future gives: the value, and where the answer goes (null: nobody waits for one).
+Value WithReply(Value value) {
+  Value hash = HashSet(vm::MakeHash(2), vm::MakeString("value"), std::move(value));
+  return HashSet(std::move(hash), vm::MakeString("reply"), Value());
+}
+
+}  // namespace
+
+Session::Handled Session::HostEvent(ThreadRecord& record, bool is_request) {
+  const Value& name = record.thread->request().arguments[0];
+  if (name.tag() != Tag::kString) {
+    return RaiseHere(record, vm::MakeError("type", std::string(is_request ? "request" : "event") +
+                                                       ": the name is a string, not a value of type " +
+                                                       std::string(TypeName(name))));
+  }
+  uint64_t step = 0;
+  if (!TakeEffectStep(record, &step)) return Handled::kParked;
+  vm::Share(name);
+  Value future = MakeFuture(is_request ? FutureKind::kRequest : FutureKind::kEvent, vm::MakeString(record.tid), step, 0,
+                            name, Value());
+  FutureCell* cell = AddCell(future);
+  EventQueue& queue = events_[std::string(name.Text())];
+  if (queue.kept.empty()) {
+    queue.waiting.push_back(cell);
+  } else {
+    Value value = std::move(queue.kept.front());
+    queue.kept.pop_front();
+    Resolve(*cell, true, is_request ? WithReply(std::move(value)) : std::move(value));
+  }
+  return AnswerHere(record, std::move(future));
+}
+
+bool Session::Deliver(std::string_view name, Value value) {
+  if (ended_) return false;
+  vm::Share(value);
+  auto queue = events_.find(name);
+  if (queue == events_.end()) queue = events_.emplace(std::string(name), EventQueue()).first;
+  if (queue->second.waiting.empty()) {
+    queue->second.kept.push_back(std::move(value));
+    return true;
+  }
+  FutureCell* cell = queue->second.waiting.front();
+  queue->second.waiting.pop_front();
+  Resolve(*cell, true, cell->kind == FutureKind::kRequest ? WithReply(std::move(value)) : std::move(value));
+  return true;
+}
+
+// A wait that was cancelled or timed out takes no value.
+void Session::GivePlaceBack(FutureCell& cell) {
+  assert(cell.kind == FutureKind::kEvent || cell.kind == FutureKind::kRequest);
+  const auto queue = events_.find(cell.future.As<vm::Future>()->text.Text());
+  if (queue == events_.end()) return;
+  std::deque<FutureCell*>& waiting = queue->second.waiting;
+  const auto place = std::find(waiting.begin(), waiting.end(), &cell);
+  if (place != waiting.end()) waiting.erase(place);
+}
+
+Session::Handled Session::HostReply(ThreadRecord& record) {
+  const std::span<Value> arguments = record.thread->request().arguments;
+  // Only a sender outside of the process can wait for an answer; without one there is nothing to do.
+  if (!arguments[0].IsNull()) {
+    return RaiseHere(record, vm::MakeError("type", "reply: the first argument is the `reply` of a request"));
+  }
+  if (const auto why = WhyNotCarried(arguments[1], "value")) {
+    return RaiseHere(record, vm::MakeError("type", "reply: " + *why));
+  }
+  uint64_t step = 0;
+  if (!TakeEffectStep(record, &step)) return Handled::kParked;
+  return AnswerHere(record, Value());
+}
+
+Session::Handled Session::HostSend(ThreadRecord& record) {
+  const std::span<Value> arguments = record.thread->request().arguments;
+  if (arguments[0].tag() != Tag::kString || arguments[1].tag() != Tag::kString) {
+    return RaiseHere(record, vm::MakeError("type", "send: the session and the event's name are strings"));
+  }
+  if (const auto why = WhyNotCarried(arguments[2], "value")) {
+    return RaiseHere(record, vm::MakeError("type", "send: " + *why));
+  }
+  Session* to = runtime_->Find(arguments[0].Text());
+  if (to == nullptr) {
+    return RaiseHere(record, vm::MakeError("not_found", "send: there is no session " + SourceForm(arguments[0])));
+  }
+  uint64_t step = 0;
+  if (!TakeEffectStep(record, &step)) return Handled::kParked;
+  if (!to->Deliver(arguments[1].Text(), arguments[2])) {
+    return RaiseHere(record,
+                     vm::MakeError("conflict", "send: the session " + std::string(arguments[0].Text()) + " has ended"));
+  }
+  return AnswerHere(record, Value());
+}
+
+}  // namespace teal::runtime
