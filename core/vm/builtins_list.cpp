@@ -86,7 +86,8 @@ bool Builtin_range(Value* args, uint32_t count, Value* result) {
   Value list = MakeList(size);
   List* l = list.As<List>();
   for (uint64_t i = 0; i < size; i++) {
-    new (&l->items[i]) Value(Value::Int(start + static_cast<int64_t>(i) * step));
+    new (&l->items[i])
+        Value(Value::Int(static_cast<int64_t>(static_cast<uint64_t>(start) + i * static_cast<uint64_t>(step))));
     l->size++;
   }
   return Give(result, std::move(list));
