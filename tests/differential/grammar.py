@@ -213,7 +213,7 @@ class Generator:
             lambda: "(%s + %s)" % (e("ints", depth), e("ints", depth)),
             lambda: "range(%d)" % self.random.randrange(6),
             lambda: "sort(%s)" % e("ints", depth),
-            lambda: "sort(%s, fn(p, q) { q - p })" % e("ints", depth),
+            lambda: "sort(%s, fn(p) { -p })" % e("ints", depth),
             lambda: "reverse(%s)" % e("ints", depth),
             lambda: "unique(%s)" % e("ints", depth),
             lambda: "%s[%d:%d]" % (self.atom(e("ints", depth)), self.random.randrange(-2, 3), self.random.randrange(-2, 5)),
