@@ -4,6 +4,7 @@
 #include "core/vm/checkpoint.h"
 #include "core/vm/checkpoint_crc.h"
 #include "core/vm/checkpoint_decoder.h"
+#include "core/vm/checkpoint_encoder.h"
 
 namespace teal::vm {
 namespace {
@@ -223,6 +224,10 @@ class CheckpointReader {
     CellDecoder cells(context, format::kStateValues);
     if (!cells.Read(&in_, inline_values, &values_) || !in_.AtEnd()) return false;
     if (values_.size() != places.size()) return in_.Fail("a group of frames has other registers than its code");
+    // A state so small that nothing in it can need cutting has one form only, which was read.
+    SmallMeasure measure;
+    plain_ = context->segments.empty() && measure.AddBytes(state_.size()) && frames_.size() <= format::kChunkFrames &&
+             std::all_of(values_.begin(), values_.end(), [&](const Value& value) { return measure.Add(value); });
     for (size_t n = 0; n < places.size(); n++) thread_->registers_[places[n]] = std::move(values_[n]);
     return true;
   }
@@ -260,6 +265,10 @@ class CheckpointReader {
   // What was read must give the same bytes again: that proves every cut and every choice of form, and leaves the thread
   // knowing which segments there are.
   Result<std::unique_ptr<Thread>> CheckCanonical() {
+    if (plain_) {
+      thread_->low_water_ = thread_->frames_.size();
+      return std::move(thread_);
+    }
     Result<Checkpoint> again = WriteCheckpoint(*thread_);
     if (!again.ok()) return again.failure();
     const std::string& bytes = again->state;
@@ -282,7 +291,8 @@ class CheckpointReader {
   std::vector<FrameRecord> frames_;
   std::vector<uint32_t> bases_;
   std::vector<Value> values_;
-  size_t sealed_ = 0;  // frames from segments
+  size_t sealed_ = 0;   // frames from segments
+  bool plain_ = false;  // nothing is cut
 };
 
 Result<std::unique_ptr<Thread>> ReadCheckpoint(std::string_view state, std::shared_ptr<const Program> program,
