@@ -1,6 +1,7 @@
 #include "core/vm/program_loader.h"
 
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include <algorithm>
 #include <set>
@@ -36,6 +37,8 @@ std::string Quoted(const std::string& text) {
 
 bool ParseExecutable(std::string_view bytes, proto::Executable* executable) {
   if (bytes.size() > INT32_MAX) return false;
+  // The library would write its opinion of damaged bytes to the error output.
+  google::protobuf::LogSilencer silent;
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(bytes.data()),
                                                 static_cast<int>(bytes.size()));
   stream.SetRecursionLimit(kMessageDepthMax);

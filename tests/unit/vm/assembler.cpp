@@ -220,13 +220,13 @@ class Assembler {
     labels_.clear();
     std::vector<Line> code, handlers;
     for (Line& line : body) {
-      if (line.words[0].back() == ':') {
+      while (!line.words.empty() && line.words[0].back() == ':') {
         std::string label = line.words[0];
         label.pop_back();
         labels_[label] = static_cast<uint32_t>(code.size());
         line.words.erase(line.words.begin());
-        if (line.words.empty()) continue;
       }
+      if (line.words.empty()) continue;
       (line.words[0] == "handler" ? handlers : code).push_back(line);
     }
     std::string bytes;
