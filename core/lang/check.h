@@ -1,0 +1,16 @@
+// The checker: names, scopes, calls, and everything else the compiler must catch, with what it learns on the way:
+// which names each closure captures and which functions of the library are used.
+#pragma once
+
+#include "core/lang/resolve.h"
+
+namespace teal::lang {
+
+// Checks one unit's items, imports and functions. Afterwards FunctionScope::captures and self_used are final.
+// syntax_errors: the tree has holes, so a name that is nowhere may have stood in one of them: not reported.
+void CheckUnit(Program& program, Unit& unit, bool syntax_errors);
+
+// Checks one top-level function (wrappers are passed over). For the functions of the library.
+void CheckFunction(Program& program, FunctionScope& function);
+
+}  // namespace teal::lang
