@@ -1,8 +1,7 @@
 #include "core/lang/check.h"
 
+#include <algorithm>
 #include <cassert>
-#include <filesystem>
-#include <system_error>
 
 #include "core/lang/check_attributes.h"
 #include "core/lang/check_function.h"
@@ -11,10 +10,21 @@
 
 namespace teal::lang {
 
+namespace {
+
+bool HasError(const Unit& unit, Span span) {
+  const uint32_t first = unit.file->At(span.begin).line;
+  const uint32_t last = unit.file->At(span.end).line;
+  const auto at = std::lower_bound(unit.error_lines.begin(), unit.error_lines.end(), first);
+  return at != unit.error_lines.end() && *at <= last;
+}
+
+}  // namespace
+
 class UnitChecker {
  public:
-  UnitChecker(Program& program, Unit& unit, bool syntax_errors)
-      : program_(program), unit_(unit), checker_(program, unit, !syntax_errors) {}
+  UnitChecker(Program& program, Unit& unit, bool report_unknown)
+      : program_(program), unit_(unit), checker_(program, unit, report_unknown) {}
 
   void Run() {
     auto function = unit_.functions.begin();
@@ -26,10 +36,11 @@ class UnitChecker {
           // Skips the wrappers.
           while (function != unit_.functions.end() && (*function)->role != FunctionRole::kPlain) ++function;
           assert(function != unit_.functions.end() && (*function)->item == &item);
-          checker_.Run(**function);
+          if (unit_.error_lines.empty() || !HasError(unit_, item.span)) checker_.Run(**function);
           ++function;
           break;
         case ItemKind::kConstant: {
+          if (!unit_.error_lines.empty() && HasError(unit_, item.span)) break;
           const auto found = unit_.globals.find(program_.names.Intern(item.name.text));
           if (found != unit_.globals.end() && found->second.item == &item) ConstantValue(program_, found->second);
           break;
@@ -63,8 +74,17 @@ class UnitChecker {
   FunctionChecker checker_;
 };
 
-void CheckUnit(Program& program, Unit& unit, bool syntax_errors) {
-  UnitChecker(program, unit, syntax_errors).Run();
+bool HasLostItems(const Unit& unit) {
+  return std::any_of(unit.error_lines.begin(), unit.error_lines.end(), [&](uint32_t line) {
+    return std::none_of(unit.tree->items.begin(), unit.tree->items.end(), [&](const Item& item) {
+      return item.kind != ItemKind::kStray && unit.file->At(item.span.begin).line <= line &&
+             line <= unit.file->At(item.span.end).line;
+    });
+  });
+}
+
+void CheckUnit(Program& program, Unit& unit, bool report_unknown) {
+  UnitChecker(program, unit, report_unknown).Run();
 }
 
 }  // namespace teal::lang

@@ -42,13 +42,11 @@ const char* LiteralName(const Expr& expr) {
 
 }  // namespace
 
-bool FunctionChecker::NotCallable(const Expr& expr, const char* what) {
-  const char* literal = LiteralName(expr);
-  if (literal == nullptr && std::string_view(what) == "async" && expr.kind == ExprKind::kList) literal = "a list";
+bool FunctionChecker::NotCallable(const Expr& expr) {
+  const char* literal = expr.kind == ExprKind::kList ? "a list" : LiteralName(expr);
   if (literal == nullptr) return false;
-  Error(expr.span, "`" + std::string(what) + "` of " + literal + ", which cannot be called",
-        std::string(what) == "async" ? "write `async f(…)`: the call is what the new thread runs"
-                                     : "`await` waits for a future, such as `async f(…)` gives");
+  Error(expr.span, "`async` of " + std::string(literal) + ", which cannot be called",
+        "write `async f(…)`: the call is what the new thread runs");
   Visit(&expr);
   return true;
 }
@@ -141,6 +139,12 @@ void FunctionChecker::FunctionCall(const FunctionScope& function, const std::str
   for (size_t i = 0; i < wanted; ++i)
     signature += (i == 0 ? "" : ", ") + std::string(names_.Text(function.parameters[i]));
   signature += ")`";
+  // Positional arguments behind keywords have been reported: what was meant cannot be told.
+  bool keywords = false;
+  for (const Argument& argument : call.arguments) {
+    if (keywords && !argument.keyword) return;
+    keywords = keywords || argument.keyword;
+  }
   std::vector<bool> bound(wanted, false);
   size_t given = call.piped ? 1 : 0;
   for (const Argument& argument : call.arguments) given += argument.keyword ? 0 : 1;
@@ -161,6 +165,7 @@ void FunctionChecker::FunctionCall(const FunctionScope& function, const std::str
       return Error(argument.keyword->span,
                    "the parameter `" + argument.keyword->text + "` of `" + shown + "` is given twice", signature);
     }
+    if (bound[at]) return;  // repeated; Arguments has said so
     bound[at] = true;
   }
   bool complete = total <= wanted;

@@ -2,7 +2,6 @@
 
 #include <cassert>
 #include <cmath>
-#include <cstring>
 
 #include "core/lang/check.h"
 
@@ -112,6 +111,7 @@ void FunctionChecker::Block(const BlockExpr& block) {
       Error(statement->span, "unreachable code after `" + word + "`",
             "remove it, or move it before the `" + word + "`");
       told = true;
+      flow.ended_by = nullptr;
     }
     Visit(statement.get());
   }
@@ -189,6 +189,7 @@ void FunctionChecker::Visit(const Expr* expr) {
       if (now_->finally_depth > 0) {
         Error(expr->span, "`return` in a `finally`",
               "a `finally` only cleans up: its value is dropped, and it cannot end the function");
+        return;
       }
       now_->flow.End("return");
       return;
@@ -211,14 +212,13 @@ void FunctionChecker::Unary(const UnaryExpr& unary) {
     case UnaryOp::kAsync:
       asyncs_.push_back(unary.op_span);
       if (operand.kind == ExprKind::kCall) return Visit(&operand);
-      if (NotCallable(operand, "async")) return;
+      if (NotCallable(operand)) return;
       Error(operand.span, "`async` needs a call",
             operand.kind == ExprKind::kName ? "write `async " + As<NameExpr>(operand).name + "(…)`"
                                             : "write `async f(…)`: the call is what the new thread runs");
       return Visit(&operand);
     case UnaryOp::kAwait:
       ++awaits_;
-      if (NotCallable(operand, "await")) return;
       if (operand.kind == ExprKind::kList && !As<ListExpr>(operand).items.empty()) {
         Warning(unary.op_span, "`await` of a list does not wait for the futures in it", "write `all([…])`");
       }
@@ -371,12 +371,15 @@ void FunctionChecker::Try(const TryExpr& expr) {
 void FunctionChecker::Jump(const Expr& expr, const char* word) {
   const std::string name = word;
   if (now_->loops.empty()) {
-    Error(expr.span, "`" + name + "` outside a loop", "`" + name + "` belongs in the body of a `for` or `while`");
-  } else if (now_->finally_depth > 0 && now_->loops.size() <= now_->finally_loops) {
-    Error(expr.span, "`" + name + "` out of a `finally`",
-          "a `finally` only cleans up; it cannot leave the loop around it");
-  } else if (std::strcmp(word, "break") == 0) {
-    Loop& loop = now_->loops.back();
+    return Error(expr.span, "`" + name + "` outside a loop",
+                 "`" + name + "` belongs in the body of a `for` or `while`");
+  }
+  if (now_->finally_depth > 0 && now_->loops.size() <= now_->finally_loops) {
+    return Error(expr.span, "`" + name + "` out of a `finally`",
+                 "a `finally` only cleans up; it cannot leave the loop around it");
+  }
+  Loop& loop = now_->loops.back();
+  if (name == "break") {
     if (loop.broken) {
       loop.breaks.Meet(now_->flow);
     } else {
@@ -392,7 +395,9 @@ void FunctionChecker::HashKeys(const HashExpr& hash) {
   for (const auto& [key, value] : hash.entries) {
     const std::string text = KeyText(*key);
     if (!text.empty() && !seen.insert(text).second) {
-      Error(key->span, "duplicate key in a hash", "a hash has each key once; remove one of the two");
+      const std::string_view shown = unit_.file->text().substr(key->span.begin, key->span.end - key->span.begin);
+      Error(key->span, "duplicate key " + std::string(shown.substr(0, 60)) + " in a hash",
+            "a hash has each key once; remove one of the two");
     }
     Visit(key.get());
     Visit(value.get());

@@ -95,7 +95,7 @@ class FunctionChecker {
   void BuiltinCall(uint32_t id, const std::string& shown, const CallParts& call);
   void ForeignCall(const Global& global, const std::string& shown, const CallParts& call);
   void Arguments(const CallParts& call);
-  bool NotCallable(const Expr& expr, const char* what);
+  bool NotCallable(const Expr& expr);
 
   void Error(Span span, std::string message, std::string hint) {
     program_.diagnostics->Error(*unit_.file, span, std::move(message), std::move(hint));

@@ -1,5 +1,6 @@
 #include "core/lang/compiler.h"
 
+#include <algorithm>
 #include <cassert>
 #include <filesystem>
 
@@ -54,13 +55,12 @@ void Compile(std::vector<LoadedModule> modules, Diagnostics& diagnostics, const 
   const SourceFile library_file("library", std::string(kLibraryText));
   DeclareBuiltins(program);
   AddLibrary(program, library_file);
-  bool syntax_errors = false;
   for (LoadedModule& module : modules) {
     Unit& unit = program.units.emplace_back();
     unit.file = module.file;
     unit.tree = std::move(module.tree);
     unit.file_index = static_cast<uint32_t>(program.units.size() - 1);
-    syntax_errors = syntax_errors || module.syntax_errors;
+    unit.error_lines = std::move(module.error_lines);
   }
   program.library.file_index = static_cast<uint32_t>(program.units.size());
   for (size_t i = 0; i < modules.size(); ++i) {
@@ -70,9 +70,10 @@ void Compile(std::vector<LoadedModule> modules, Diagnostics& diagnostics, const 
     }
     DeclareUnit(program, program.units[i], named);
   }
-  // A hole in one module may be what another one looks for, so a syntax error anywhere hushes unknown names everywhere.
+  // An item lost in one module may be what another one looks for.
+  const bool lost = std::any_of(program.units.begin(), program.units.end(), HasLostItems);
   for (Unit& unit : program.units) {
-    if (!diagnostics.Full()) CheckUnit(program, unit, syntax_errors);
+    if (!diagnostics.Full()) CheckUnit(program, unit, !lost);
   }
   if (diagnostics.HasErrors()) return;
   CheckLibrary(program);

@@ -31,6 +31,8 @@ class Diagnostics {
   void ErrorAt(std::string file, Position position, std::string message, std::string hint);
 
   bool HasErrors() const { return errors_ > 0; }
+  // What was found so far, in no particular order.
+  const std::vector<Diagnostic>& items() const { return items_; }
   // After kDiagnosticsMax errors nothing more is kept and every pass stops early.
   bool Full() const { return errors_ >= kDiagnosticsMax; }
   // Sorted by file (order of first appearance) and position; duplicates at one position removed.

@@ -235,7 +235,7 @@ Outcome Folder::Binary(const BinaryExpr& binary, Value* out) {
     outcome = Visit(*binary.operands[i + 1], &right);
     if (outcome != Outcome::kValue) return *out = std::move(right), outcome;
     if (folding_ && (!IsSmall(left) || !IsSmall(right))) return Refuse(binary);
-    outcome = Done(Apply(op, std::move(left), right, &result), *binary.operands[i + 1]);
+    outcome = Done(Apply(op, std::move(left), right, &result), binary);
     left = std::move(result);
   }
   *out = std::move(left);

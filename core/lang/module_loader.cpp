@@ -105,9 +105,13 @@ void ModuleLoader::Add(const std::string& name, std::string text, std::string id
   files_.push_back(std::make_unique<SourceFile>(name, std::move(text)));
   LoadedModule& module = modules_.emplace_back();
   module.file = files_.back().get();
-  const bool before = diagnostics_.HasErrors();
+  const size_t before = diagnostics_.items().size();
   module.tree = Parse(*module.file, diagnostics_);
-  module.syntax_errors = diagnostics_.HasErrors() && !before;
+  for (size_t i = before; i < diagnostics_.items().size(); ++i) {
+    const Diagnostic& item = diagnostics_.items()[i];
+    if (item.severity == Severity::kError) module.error_lines.push_back(item.position.line);
+  }
+  std::sort(module.error_lines.begin(), module.error_lines.end());
   identities_.push_back(std::move(identity));
 }
 

@@ -1,6 +1,7 @@
 // Reads a program's source files and what they import.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@ namespace teal::lang {
 struct LoadedModule {
   const SourceFile* file = nullptr;
   std::unique_ptr<Module> tree;
-  bool syntax_errors = false;
+  std::vector<uint32_t> error_lines;  // of syntax errors, ascending
   // For each kImportModule item, in order: the index of the module it names, or -1 where it could not be loaded.
   std::vector<int> imports;
 };

@@ -98,7 +98,7 @@ class Declarer {
     FunctionScope* retry = has("retry") ? &NewScope(FunctionRole::kRetry, item) : nullptr;
     FunctionScope* timeout = has("timeout") ? &NewScope(FunctionRole::kTimeout, item) : nullptr;
     FunctionScope& body = NewScope(FunctionRole::kPlain, item);
-    CollectScopes(body, program_.names, program_.scopes);
+    CollectScopes(body, program_.names, program_.scopes, unit_.library ? nullptr : &program_.constants);
     FunctionScope* outer = &body;
     for (FunctionScope* wrapper : {timeout, retry}) {
       if (wrapper == nullptr) continue;

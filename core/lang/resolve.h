@@ -49,6 +49,7 @@ struct Unit {
   std::unique_ptr<Module> tree;
   uint32_t file_index = 0;  // in the executable's list of files
   bool library = false;
+  std::vector<uint32_t> error_lines;  // of syntax errors, ascending
   std::unordered_map<NameId, Global> globals;
   std::vector<FunctionScope*> functions;  // top level, in order of the source, wrappers before what they wrap
 };

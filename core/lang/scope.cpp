@@ -9,8 +9,8 @@ namespace {
 class Collector {
  public:
   Collector(FunctionScope& scope, NameTable& names, std::deque<FunctionScope>& all, std::vector<uint32_t>& marks,
-            uint32_t serial)
-      : scope_(scope), names_(names), all_(all), marks_(marks), serial_(serial) {}
+            ConstantPool* constants, uint32_t serial)
+      : scope_(scope), names_(names), all_(all), marks_(marks), constants_(constants), serial_(serial) {}
 
   void Run() {
     for (const Ident& parameter : scope_.ParameterIdents()) {
@@ -130,6 +130,7 @@ class Collector {
         Operand(As<SliceExpr>(*expr).from.get());
         return Operand(As<SliceExpr>(*expr).to.get());
       case ExprKind::kField:
+        if (constants_ != nullptr) constants_->Text(As<FieldExpr>(*expr).field.text);
         return Operand(As<FieldExpr>(*expr).object.get());
       case ExprKind::kFunction:
         return Closure(As<FunctionExpr>(*expr), kNoName);
@@ -175,13 +176,14 @@ class Collector {
   NameTable& names_;
   std::deque<FunctionScope>& all_;
   std::vector<uint32_t>& marks_;
+  ConstantPool* const constants_;
   const uint32_t serial_;  // marks_[name] == serial_: bound in this function, here
   int operands_ = 0;
 };
 
 }  // namespace
 
-void CollectScopes(FunctionScope& top, NameTable& names, std::deque<FunctionScope>& all) {
+void CollectScopes(FunctionScope& top, NameTable& names, std::deque<FunctionScope>& all, ConstantPool* constants) {
   // Marks are kept between calls: a serial number is never used twice.
   thread_local std::vector<uint32_t> marks;
   thread_local uint32_t serial = 0;
@@ -191,7 +193,7 @@ void CollectScopes(FunctionScope& top, NameTable& names, std::deque<FunctionScop
       marks.clear();
       serial = 1;
     }
-    Collector(*waiting[i], names, all, marks, serial).Run();
+    Collector(*waiting[i], names, all, marks, constants, serial).Run();
     waiting.insert(waiting.end(), waiting[i]->closures.begin(), waiting[i]->closures.end());
   }
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/lang/ast.h"
+#include "core/lang/link_constants.h"
 #include "core/lang/scope_names.h"
 
 namespace teal::lang {
@@ -52,6 +53,7 @@ struct FunctionScope {
 
 // Fills in parameters, locals and closures of `top` and, recursively, of the closures within, which are added to `all`
 // in order of the source, those of one function before those within them.
-void CollectScopes(FunctionScope& top, NameTable& names, std::deque<FunctionScope>& all);
+// Names of fields go into `constants` (unless null) at once: instructions have 16 bits for them, so they come first.
+void CollectScopes(FunctionScope& top, NameTable& names, std::deque<FunctionScope>& all, ConstantPool* constants);
 
 }  // namespace teal::lang
