@@ -191,8 +191,8 @@ bool FieldValue(const Value& object, const Value& name, Value* result) {
 bool SliceValue(const Value& object, const Value& from, const Value& to, Value* result) {
   if (!IsSequence(object)) return FailType(result, "slice", "the value", "a list, a string or bytes", object);
   uint64_t length = LengthOf(object);
-  uint64_t begin;
-  uint64_t end;
+  uint64_t begin = 0;
+  uint64_t end = 0;
   if (!SliceEnd(from, 0, length, &begin, result) || !SliceEnd(to, length, length, &end, result)) return false;
   if (begin > end) end = begin;
   return Give(result, object.tag() == Tag::kList ? ListSlice(object, begin, end) : StringSlice(object, begin, end));
