@@ -172,7 +172,7 @@ int Run(const Globals& globals, const RunFlags& flags) {
     ReportError(globals, "cannot write " + move_to, "");
     return kExitUsage;
   }
-  const runtime::SessionOutcome outcome = *runtime.OutcomeOf(*sid);
+  const runtime::SessionOutcome outcome = runtime.OutcomeOf(sid.value()).value();
   if (globals.json) {
     WriteAll(1, OutcomeJson(*sid, outcome, gathered.Kept()));
   } else if (outcome.status != runtime::SessionStatus::kDone) {
@@ -194,8 +194,6 @@ Command AddRun(CLI::App& app, const Globals& globals) {
   run->add_option("-f,--function", flags->function, "the function to run; main if left out");
   run->add_option("--memory", flags->memory, "what is kept: none");
   run->add_option("--move-from", flags->move_from, "")->group("");
-  // Whatever follows FILE is an argument, negative numbers too.
-  run->positionals_at_end(false);
   return [flags, &globals] { return Run(globals, *flags); };
 }
 

@@ -169,9 +169,9 @@ int RunFile(const Globals& globals, const std::string& file, Totals* totals) {
       start.function = Value::Function(function);
       start.limits = loaded.config.limits;
       start.fakes = fakes;
-      const Result<std::string> sid = runtime.Start(std::move(start));
+      Result<std::string> sid = runtime.Start(std::move(start));
       runtime.Run();
-      outcome = *runtime.OutcomeOf(*sid);
+      outcome = runtime.OutcomeOf(sid.value()).value();
     }
     routed.Route(&stray);
     ++(outcome.status == runtime::SessionStatus::kDone ? totals->passed : totals->failed);

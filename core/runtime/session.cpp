@@ -165,12 +165,19 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
         return;
       }
       case vm::RunState::kBudget:
+        // A thread that only computes is cancelled here; not with tiny budgets, or it would be cancelled earlier.
+        if (record.cancel_requested && !record.cancel_raised && !tests.always) {
+          BeginGrace(record);
+          record.answered = AnswerKind::kError;
+          record.answer = vm::MakeError("cancelled", "the thread was cancelled");
+        }
         scheduler_.MakeReady(&record, true);
         return;
       case vm::RunState::kRequest: {
         const Handled handled = Handle(record, lock);
-        if (ended_) {
+        if (ended_ || record.terminate) {
           Drop(record);
+          EndIfOver();
           return;
         }
         if (handled == Handled::kParked) return;

@@ -97,7 +97,7 @@ void Session::ReleaseWaited(ThreadRecord& record) {
 }
 
 void Session::BeginGrace(ThreadRecord& record) {
-  assert(record.asked && !record.cancel_raised);
+  assert(!record.cancel_raised);
   record.cancel_raised = true;
   record.call.reset();
   record.wake_ns = 0;

@@ -57,6 +57,7 @@ bool Session::Deliver(std::string_view name, Value value) {
   FutureCell* cell = queue->second.waiting.front();
   queue->second.waiting.pop_front();
   Resolve(*cell, true, cell->kind == FutureKind::kRequest ? WithReply(std::move(value)) : std::move(value));
+  EndIfOver();  // if it was all that the result waited for
   return true;
 }
 

@@ -1,5 +1,6 @@
 // Host builtins that need the session: times, timeouts, other sessions, what is published.
 #include <cassert>
+#include <cstdio>
 
 #include "core/runtime/carry.h"
 #include "core/runtime/host_alone.h"
@@ -59,13 +60,17 @@ void Session::TimerFired(const Timer& timer) {
     case TimerKind::kFuture: {
       FutureCell& cell = *static_cast<FutureCell*>(timer.target);
       cell.armed = false;
-      if (cell.kind == FutureKind::kTimer) return Resolve(cell, true, Value());
+      if (cell.kind == FutureKind::kTimer) {
+        Resolve(cell, true, Value());
+        return EndIfOver();
+      }
       FutureCell* inner = cell.inner;
-      const double seconds =
-          static_cast<double>(cell.deadline_ns - cell.made_ns) / static_cast<double>(kNanosecondsPerSecond);
-      Resolve(cell, false, vm::MakeError("timeout", "no result within " + SourceForm(Value::Float(seconds)) + " s"));
+      char seconds[32];
+      std::snprintf(seconds, sizeof seconds, "%.6g",
+                    static_cast<double>(cell.deadline_ns - cell.made_ns) / static_cast<double>(kNanosecondsPerSecond));
+      Resolve(cell, false, vm::MakeError("timeout", "no result within " + std::string(seconds) + " s"));
       CancelFuture(*inner);
-      return;
+      return EndIfOver();
     }
     case TimerKind::kThread: {
       ThreadRecord& record = *static_cast<ThreadRecord*>(timer.target);

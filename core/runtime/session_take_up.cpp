@@ -83,7 +83,7 @@ Status Session::TakeUpThread(const proto::SessionThread& from, const vm::Segment
   if (!thread.ok()) return thread.failure();
   record.thread = std::move(*thread);
   record.asked = record.thread->state() == vm::RunState::kRequest;
-  if (!record.asked && record.answered != AnswerKind::kNone) return Damaged("an answer to no question");
+  if (!record.asked && record.answered == AnswerKind::kValue) return Damaged("an answer to no question");
   if (record.cancel_raised) {
     scheduler_.SetTimer({record.grace_end_ns, 0, this, TimerKind::kTerminate, 0, &record});
   }
