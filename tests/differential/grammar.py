@@ -79,7 +79,7 @@ class Generator:
         if roll < 28:
             return "[%s, %s][%s]" % (self.expression(kind, depth + 1), self.expression(kind, depth + 1), self.pick("01"))
         if roll < 30:
-            return "{\"k\": %s}.k" % self.expression(kind, depth + 1)
+            return "({\"k\": %s}).k" % self.expression(kind, depth + 1)
         if roll < 34:
             return self.waiting(kind, depth)
         if roll < 36 and self.chance(30):
@@ -91,7 +91,7 @@ class Generator:
         """An expression with a suspension point in it."""
         inner = self.expression(kind, depth + 1)
         quiet = self.pick_quiet()
-        choices = ["[sleep(0), %s][1]" % inner, "await %s" % self.atom(inner)]
+        choices = ["[sleep(0), %s][1]" % inner, "await [%s][0]" % inner]
         if self.work * 2 < WORK_MAX:
             self.work += 2
             choices.append("(await async (fn(p) { p })(%s))" % inner)
@@ -153,7 +153,7 @@ class Generator:
             lambda: "length(%s)" % e(self.pick(("str", "ints", "strs", "hash")), depth),
             lambda: "sum(%s)" % e("ints", depth),
             lambda: "or_int(first(%s))" % e("ints", depth),
-            lambda: "%s[%s]" % (self.atom(e("ints", depth)), e("int", depth)),
+            lambda: "([1, 2] + %s)[%s]" % (e("ints", depth), e("int", depth) if self.chance(10) else self.pick(("0", "1", "-1"))),
             lambda: "or_int(%s.%s)" % (self.atom(e("hash", depth)), self.pick("abcd")),
             lambda: "abs(%s)" % e("int", depth),
             lambda: "int(%s)" % e("float", depth),
@@ -178,7 +178,7 @@ class Generator:
         return self.pick((
             lambda: "(%s + %s)" % (e("str", depth), e("str", depth)),
             lambda: "(%s + \"!\")" % e("str", depth),
-            lambda: "f\"{%s}-{%s}\"" % (e("any", depth), e("any", depth)),
+            lambda: "f\"{(%s)}-{(%s)}\"" % (e("any", depth), e("any", depth)),
             lambda: "str(%s)" % e("any", depth),
             lambda: "%s[%s:%s]" % (self.atom(e("str", depth)), self.random.randrange(-3, 3), self.random.randrange(-2, 4)),
             lambda: "join(%s, %s)" % (e("strs", depth), e("str", depth)),
@@ -249,7 +249,7 @@ class Generator:
             lambda: "set(%s, %s, %s)" % (e("hash", depth), e("str", depth), e("int", depth)),
             lambda: "del(%s, \"%s\")" % (e("hash", depth), self.pick("abcd")),
             lambda: "merge(%s, %s)" % (e("hash", depth), e("hash", depth)),
-            lambda: "{\"a\": %s, %s: %s}" % (e("int", depth), self.atom(e("str", depth)), e("int", depth)),
+            lambda: "{\"z\": %s, %s: %s}" % (e("int", depth), self.atom(e("str", depth)), e("int", depth)),
         ))()
 
     def closure_body(self, kind, parameter="int"):
