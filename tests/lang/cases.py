@@ -67,6 +67,9 @@ class Case:
         return "\n".join(lines) + "\n"
 
     def expects_error(self):
+        """The program does not compile."""
+        if self.sections.get("exit") == ["2"]:
+            return True
         return any(": error:" in line for line in self.sections.get("diagnostics", []))
 
 
