@@ -63,7 +63,7 @@ class Generator:
         if roll < 14:
             return self.leaf(kind)
         if roll < 18:
-            return "(if %s { %s } else { %s })" % (self.expression("bool", depth + 1), self.expression(kind, depth + 1),
+            return "(if %s { %s } else { %s })" % (self.condition(depth + 1), self.expression(kind, depth + 1),
                                                   self.expression(kind, depth + 1))
         if roll < 20:
             return "(try { %s } catch e { %s })" % (self.expression(kind, depth + 1), self.expression(kind, depth + 1))
@@ -103,6 +103,11 @@ class Generator:
     def pick_quiet(self):
         found = [f for f in self.functions if f.quiet and len(f.parameters) == 1 and f.work * self.turns < WORK_MAX]
         return self.pick(found) if found else None
+
+    def condition(self, depth):
+        """For the head of an `if`, where a hash needs parentheses."""
+        text = self.expression("bool", depth)
+        return "(%s)" % text if text.startswith("{") else text
 
     def atom(self, text):
         return text if text.startswith(("(", "[")) else "(%s)" % text
@@ -293,11 +298,11 @@ class Generator:
         if roll < 78:
             return self.trying(depth)
         if roll < 83 and self.in_loop and not self.in_finally:
-            return ["if %s { %s }" % (self.expression("bool", 1), self.pick(("break", "continue")))]
+            return ["if %s { %s }" % (self.condition(1), self.pick(("break", "continue")))]
         if roll < 87 and not self.in_finally:
-            return ["if %s { return %s }" % (self.expression("bool", 1), self.expression("any", 1))]
+            return ["if %s { return %s }" % (self.condition(1), self.expression("any", 1))]
         if roll < 90:
-            return ["if %s { raise(\"%s\", %s, %s) }" % (self.expression("bool", 1), self.pick(("odd", "bad")),
+            return ["if %s { raise(\"%s\", %s, %s) }" % (self.condition(1), self.pick(("odd", "bad")),
                                                        self.expression("str", 1), self.expression("int", 1))]
         if roll < 93:
             return self.future()
@@ -337,9 +342,9 @@ class Generator:
         return lines
 
     def branches(self, depth):
-        lines = ["if %s {" % self.expression("bool", 1)] + self.branch(depth + 1)
+        lines = ["if %s {" % self.condition(1)] + self.branch(depth + 1)
         while self.chance(30):
-            lines += ["} else if %s {" % self.expression("bool", 1)] + self.branch(depth + 1)
+            lines += ["} else if %s {" % self.condition(1)] + self.branch(depth + 1)
         if self.chance(60):
             lines += ["} else {"] + self.branch(depth + 1)
         lines.append("}")
