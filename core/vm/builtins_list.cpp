@@ -93,6 +93,23 @@ bool Builtin_range(Value* args, uint32_t count, Value* result) {
   return Give(result, std::move(list));
 }
 
+// Sorts stably by merging runs of doubling length. Stays within its bounds whatever `less` answers, which a comparison that
+// found two elements without an order needs (std::sort would not).
+template <typename Less>
+void MergeSort(std::vector<Value*>& order, Less less) {
+  const size_t count = order.size();
+  std::vector<Value*> merged(count);
+  for (size_t run = 1; run < count; run *= 2) {
+    for (size_t from = 0; from < count; from += 2 * run) {
+      const auto begin = order.begin() + static_cast<ptrdiff_t>(from);
+      const auto middle = order.begin() + static_cast<ptrdiff_t>(std::min(from + run, count));
+      const auto end = order.begin() + static_cast<ptrdiff_t>(std::min(from + 2 * run, count));
+      std::merge(begin, middle, middle, end, merged.begin() + static_cast<ptrdiff_t>(from), less);
+    }
+    order.swap(merged);
+  }
+}
+
 // sort(xs): the elements in ascending order, by <; equal ones stay in their order; nan stands behind all other numbers.
 // Elements that < cannot order are `type`.
 bool Builtin___sort(Value* args, uint32_t, Value* result) {
@@ -107,10 +124,10 @@ bool Builtin___sort(Value* args, uint32_t, Value* result) {
     all_strings &= order[i]->tag() == Tag::kString;
   }
   if (all_ints) {
-    std::stable_sort(order.begin(), order.end(),
-                     [](const Value* a, const Value* b) { return a->AsInt() < b->AsInt(); });
+    // Equal integers cannot be told apart, so this need not be stable.
+    std::sort(order.begin(), order.end(), [](const Value* a, const Value* b) { return a->AsInt() < b->AsInt(); });
   } else if (all_strings) {
-    std::stable_sort(order.begin(), order.end(), [](const Value* a, const Value* b) { return a->Text() < b->Text(); });
+    MergeSort(order, [](const Value* a, const Value* b) { return a->Text() < b->Text(); });
   } else {
     // After the first pair without an order all count as equal, which ends the sorting early and safely.
     const Value* odd[2] = {nullptr, nullptr};
@@ -124,7 +141,7 @@ bool Builtin___sort(Value* args, uint32_t, Value* result) {
       return found == Order::kLess;
     };
     if (list->size == 1) less(order[0], order[0]);  // a single element must have an order too
-    std::stable_sort(order.begin(), order.end(), less);
+    MergeSort(order, less);
     if (odd[0] != nullptr) return FailOrder(result, *odd[0], *odd[1]);
   }
   return Give(result, Rearranged(args[0], order));
