@@ -26,9 +26,10 @@ add_library(teal_settings INTERFACE)
 target_compile_options(teal_settings INTERFACE
   -Wall -Wextra -Werror -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   -Wimplicit-fallthrough -Wno-missing-field-initializers
-  # The machine uses labels as values. -Wrestrict sees overlaps in std::string that are none (GCC bug 105651).
+  # The machine uses labels as values. -Wrestrict sees overlaps in std::string that are none (GCC bug 105651). Clang takes
+  # libstdc++'s own use of std::get_temporary_buffer for ours.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-pedantic -Wno-restrict>
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-gnu-label-as-value -Wno-gnu-zero-variadic-macro-arguments>)
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-gnu-label-as-value -Wno-gnu-zero-variadic-macro-arguments -Wno-deprecated-declarations>)
 target_include_directories(teal_settings INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
 if(TEAL_MUTANTS)
   target_compile_definitions(teal_settings INTERFACE TEAL_MUTANTS=1)
