@@ -171,7 +171,7 @@ class Linker {
   }
 
   static void Positions(const Unit& unit, const Code& code, proto::Function* out) {
-    int32_t line = 0;
+    auto line = static_cast<int32_t>(out->line());
     for (size_t pc = 0; pc < code.offsets.size();) {
       const uint32_t offset = code.offsets[pc];
       size_t end = pc + 1;
