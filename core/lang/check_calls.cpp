@@ -1,6 +1,7 @@
 // Calls: can the callee be called, and with these arguments?
 #include <algorithm>
 
+#include "core/base/mutant.h"
 #include "core/lang/check_function.h"
 #include "core/vm/builtins.h"
 
@@ -168,7 +169,7 @@ void FunctionChecker::FunctionCall(const FunctionScope& function, const std::str
     if (bound[at]) return;  // repeated; Arguments has said so
     bound[at] = true;
   }
-  bool complete = total <= wanted;
+  bool complete = total <= wanted || TEAL_MUTANT("check_too_many_arguments");
   for (size_t i = 0; i < required; ++i) complete = complete && bound[i];
   if (complete) return;
   Error(call.span, "`" + shown + "` takes " + Range(required, wanted, false) + ", not " + std::to_string(total),

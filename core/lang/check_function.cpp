@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "core/base/mutant.h"
 #include "core/lang/check.h"
 
 namespace teal::lang {
@@ -106,7 +107,7 @@ void FunctionChecker::Block(const BlockExpr& block) {
   for (const ExprPtr& statement : block.statements) {
     if (program_.diagnostics->Full()) return;
     Flow& flow = now_->flow;
-    if (flow.ended_by != nullptr && !told) {
+    if (flow.ended_by != nullptr && !told && !TEAL_MUTANT("check_unreachable")) {
       const std::string word = flow.ended_by;
       Error(statement->span, "unreachable code after `" + word + "`",
             "remove it, or move it before the `" + word + "`");
@@ -186,7 +187,7 @@ void FunctionChecker::Visit(const Expr* expr) {
       return Jump(*expr, "continue");
     case ExprKind::kReturn: {
       Visit(As<ReturnExpr>(*expr).value.get());
-      if (now_->finally_depth > 0) {
+      if (now_->finally_depth > 0 && !TEAL_MUTANT("check_return_in_finally")) {
         Error(expr->span, "`return` in a `finally`",
               "a `finally` only cleans up: its value is dropped, and it cannot end the function");
         return;
@@ -253,7 +254,7 @@ void FunctionChecker::Assign(const AssignExpr& assign) {
   Variable* variable = Env(name);
   if (variable == nullptr || variable->owner != now_) return;
   const bool from_outside = (variable->outer != nullptr && variable->outer->seen) || variable->is_self;
-  if (from_outside && !variable->told) {
+  if (from_outside && !variable->told && !TEAL_MUTANT("check_outer_unchanged")) {
     Warning(target.span, "outer_unchanged: this does not change the `" + As<NameExpr>(target).name + "` outside",
             "a closure captures by value; return the new value, or use another name");
     variable->told = true;
@@ -266,7 +267,7 @@ void FunctionChecker::Logical(const BinaryExpr& binary) {
   Visit(binary.operands[0].get());
   const Flow first = now_->flow;
   for (size_t i = 1; i < binary.operands.size(); ++i) Visit(binary.operands[i].get());
-  now_->flow.Meet(first);
+  if (!TEAL_MUTANT("check_null_after_and")) now_->flow.Meet(first);
 }
 
 void FunctionChecker::If(const IfExpr& expr) {
@@ -394,7 +395,7 @@ void FunctionChecker::HashKeys(const HashExpr& hash) {
   std::unordered_set<std::string> seen;
   for (const auto& [key, value] : hash.entries) {
     const std::string text = KeyText(*key);
-    if (!text.empty() && !seen.insert(text).second) {
+    if (!text.empty() && !seen.insert(text).second && !TEAL_MUTANT("check_duplicate_key")) {
       const std::string_view shown = unit_.file->text().substr(key->span.begin, key->span.end - key->span.begin);
       Error(key->span, "duplicate key " + std::string(shown.substr(0, 60)) + " in a hash",
             "a hash has each key once; remove one of the two");

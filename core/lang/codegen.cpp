@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/vm/builtins.h"
 
 namespace teal::lang {
@@ -133,7 +134,7 @@ void Codegen::BindBlockName(const Ident& ident, Reg reg) {
 
 void Codegen::UnbindBlockNames(size_t count) {
   for (; count > 0; --count) {
-    registers_of_[block_names_.back().first] = block_names_.back().second;
+    if (!TEAL_MUTANT("loop_variable_stays")) registers_of_[block_names_.back().first] = block_names_.back().second;
     block_names_.pop_back();
     OpenLocal& local = open_locals_.back();
     code_.AddLocal(std::move(local.name), local.reg, local.from, code_.pc());

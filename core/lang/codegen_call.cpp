@@ -1,6 +1,8 @@
 // Calls: of functions of the program, builtins, imports and values.
+#include <algorithm>
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/lang/codegen.h"
 #include "core/vm/builtins.h"
 
@@ -223,7 +225,9 @@ void Codegen::FunctionArguments(const FunctionScope& function, const CallParts& 
   std::vector<bool> bound(wanted, false);
   for (const Argument& argument : call.arguments) {
     if (!argument.keyword) continue;
-    const size_t at = FindParameter(function, argument.keyword->text, program_.names);
+    size_t at = FindParameter(function, argument.keyword->text, program_.names);
+    if (TEAL_MUTANT("keywords_bind_in_order"))
+      at = positional + static_cast<size_t>(std::count(bound.begin(), bound.end(), true));
     assert(at < wanted && !bound[at]);
     bound[at] = true;
     Gen(*argument.value, Dest::Temp(first + static_cast<Reg>(at)));
@@ -244,6 +248,7 @@ void Codegen::RaiseNew(const CallParts& call) {
   }
   code_.At(call.offset);
   if (!has_message) LoadValue(vm::MakeString(""), base + 1);
+  if (TEAL_MUTANT("raise_drops_data")) code_.Emit(vm::kLoadNull, base + 2);
   code_.Emit(vm::kRaiseNew, base);
 }
 

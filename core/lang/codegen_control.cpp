@@ -1,6 +1,7 @@
 // Blocks, conditions, loops, return.
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/lang/codegen.h"
 #include "core/vm/builtins.h"
 
@@ -75,7 +76,7 @@ void Codegen::If(const IfExpr& expr, Dest dest) {
       Block(*expr.otherwise, dest);
     } else {
       code_.At(expr.span.begin);
-      Null(dest);
+      if (!TEAL_MUTANT("missing_else_keeps_value") || !dest.IsReg()) Null(dest);
     }
   }
   code_.Bind(end);
@@ -98,7 +99,7 @@ void Codegen::Branch(const Expr& condition, bool when, Label label) {
     const bool ends_on = chain.ops[0] == BinaryOp::kOr;
     const Label skip = code_.NewLabel();
     for (size_t i = 0; i + 1 < chain.operands.size(); ++i) {
-      Branch(*chain.operands[i], ends_on, ends_on == when ? label : skip);
+      Branch(*chain.operands[i], ends_on, ends_on == when || TEAL_MUTANT("branch_skips_wrongly") ? label : skip);
     }
     Branch(*chain.operands.back(), when, label);
     code_.Bind(skip);
@@ -121,7 +122,7 @@ bool Codegen::BranchCompare(const BinaryExpr& binary, bool when, Label label) {
   if (!constant && Folded(*left, &value)) {
     constant = true;
     std::swap(left, right);
-    op = Mirrored(op);
+    if (!TEAL_MUTANT("compare_not_mirrored")) op = Mirrored(op);
   }
   const bool equality = op == BinaryOp::kEq || op == BinaryOp::kNe;
   const bool equal_jump = (op == BinaryOp::kEq) == when;
@@ -264,7 +265,7 @@ void Codegen::For(const ForExpr& loop, Dest dest) {
 void Codegen::Return(const ReturnExpr& expr) {
   size_t finally = regions_.size();
   while (finally > 0 && regions_[finally - 1].loop) --finally;
-  if (finally == 0 && protected_ == 0) {
+  if (finally == 0 && (protected_ == 0 || TEAL_MUTANT("tail_call_inside_try"))) {
     if (expr.value == nullptr) return Null(Dest::Tail());
     return Gen(*expr.value, Dest::Tail());
   }
@@ -304,6 +305,8 @@ void Codegen::Exit(Region::Exit exit, size_t depth, Reg value) {
   for (size_t i = depth; i > stop; --i) {
     Region& region = regions_[i - 1];
     if (region.loop) continue;
+    if (TEAL_MUTANT("break_skips_finally") && exit.kind == Region::Exit::Kind::kBreak) continue;
+    if (TEAL_MUTANT("return_skips_finally") && returns) continue;
     if (returns) code_.Move(region.value, value);
     size_t number = 0;
     while (number < region.exits.size() &&

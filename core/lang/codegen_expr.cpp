@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/lang/codegen.h"
 #include "core/vm/builtins.h"
 
@@ -164,7 +165,7 @@ void Codegen::GenInto(const Expr& expr, Dest dest) {
 // The value in some register: a variable's own, or a new temporary. more_follow: operands evaluated later might assign
 // the variable, so it is copied where the function has such assignments.
 Reg Codegen::Any(const Expr& expr, bool more_follow) {
-  const bool copy = more_follow && scope_.operand_assigns;
+  const bool copy = more_follow && scope_.operand_assigns && !TEAL_MUTANT("operand_not_copied");
   if (!copy && expr.kind == ExprKind::kName) {
     const Reg reg = LocalOf(As<NameExpr>(expr).name);
     if (reg != kNoReg && reg != kSelfFunction) return reg;
@@ -257,7 +258,8 @@ void Codegen::Step(BinaryOp op, Reg to, Reg left, const Expr& right, bool more_f
     code_.At(at);
     if (op == BinaryOp::kAdd && FitsImm(value)) return code_.Emit(vm::kAddImm, to, left, Imm(value.AsInt()));
     // Not for 0: -0.0 - 0 is -0.0, but -0.0 + 0 is 0.0.
-    if (op == BinaryOp::kSub && FitsImm(value) && value.AsInt() != 0 && value.AsInt() != INT16_MIN) {
+    if (op == BinaryOp::kSub && FitsImm(value) && (value.AsInt() != 0 || TEAL_MUTANT("minus_zero_is_plus_zero")) &&
+        value.AsInt() != INT16_MIN) {
       return code_.Emit(vm::kAddImm, to, left, Imm(-value.AsInt()));
     }
     const uint32_t index = program_.constants.Add(value);
@@ -266,7 +268,7 @@ void Codegen::Step(BinaryOp op, Reg to, Reg left, const Expr& right, bool more_f
   TempScope scope(*this);
   Reg other = Any(right, more_follow);
   code_.At(at);
-  if (op == BinaryOp::kGt || op == BinaryOp::kGe) std::swap(left, other);
+  if ((op == BinaryOp::kGt || op == BinaryOp::kGe) && !TEAL_MUTANT("greater_not_swapped")) std::swap(left, other);
   code_.Emit(RegisterOp(op), to, left, other);
 }
 
@@ -309,7 +311,8 @@ void Codegen::Logical(const BinaryExpr& binary, Dest dest) {
   const vm::Opcode leave = binary.ops[0] == BinaryOp::kAnd ? vm::kJumpIfFalse : vm::kJumpIfTrue;
   TempScope scope(*this);
   // A variable keeps its old value until the whole is decided.
-  const Reg to = dest.kind == Dest::Kind::kTemp ? dest.reg : NewTemp();
+  const Reg to =
+      dest.kind == Dest::Kind::kTemp || (dest.IsReg() && TEAL_MUTANT("and_shows_in_variable")) ? dest.reg : NewTemp();
   const Label end = code_.NewLabel();
   for (size_t i = 0; i < binary.operands.size(); ++i) {
     if (i + 1 == binary.operands.size() && dest.kind == Dest::Kind::kTail) {
@@ -339,7 +342,8 @@ void Codegen::List(const ListExpr& list, Dest dest) {
       code_.Emit(vm::kNewList, to, size == 0 ? to : first, static_cast<uint32_t>(size));
     } else {
       code_.Emit(vm::kNewList, first, first, static_cast<uint32_t>(size));
-      code_.Emit(vm::kAdd, to, to, first);
+      code_.Emit(vm::kAdd, to, TEAL_MUTANT("long_list_backwards") ? first : to,
+                 TEAL_MUTANT("long_list_backwards") ? to : first);
     }
     done += size;
     if (count == 0) break;

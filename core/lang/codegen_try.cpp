@@ -6,6 +6,7 @@
 // pending error in the new one.
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/lang/codegen.h"
 
 namespace teal::lang {
@@ -108,14 +109,15 @@ void Codegen::Clauses(const TryExpr& expr, Dest dest, Dest inner) {
   --protected_;
   const uint32_t to = code_.pc();
   code_.Jump(after);
-  code_.Handle(from, to, error);
+  code_.Handle(from, to - (TEAL_MUTANT("handler_one_short") && to > from ? 1 : 0), error);
   const bool tail = dest.kind == Dest::Kind::kTail && protected_ == 0;
   for (const TryExpr::Clause& clause : expr.clauses) {
     if (!code_.reachable()) break;
     TempScope names(*this);
     const Label next = code_.NewLabel();
     code_.At(clause.span.begin);
-    if (!NamesCancelled(clause.guard.get())) code_.JumpIf(vm::kJumpCancelled, error, next);
+    if (!NamesCancelled(clause.guard.get()) && !TEAL_MUTANT("catch_takes_cancelled"))
+      code_.JumpIf(vm::kJumpCancelled, error, next);
     if (clause.name) {
       Reg name = error;
       if (clause.guard != nullptr) {
@@ -125,7 +127,7 @@ void Codegen::Clauses(const TryExpr& expr, Dest dest, Dest inner) {
       }
       BindBlockName(*clause.name, name);
     }
-    if (clause.guard != nullptr) Branch(*clause.guard, false, next);
+    if (clause.guard != nullptr && !TEAL_MUTANT("guards_ignored")) Branch(*clause.guard, false, next);
     Block(*clause.body, tail ? Dest::Tail() : inner);
     if (clause.name) UnbindBlockNames(1);
     code_.Jump(after);

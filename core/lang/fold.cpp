@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/vm/builtins.h"
 #include "core/vm/operators.h"
 
@@ -45,10 +46,12 @@ bool Folder::Apply(BinaryOp op, Value left, const Value& right, Value* out) {
     case BinaryOp::kSub:
       return vm::Subtract(left, right, out);
     case BinaryOp::kMul:
-      return vm::Multiply(left, right, out);
+      return vm::Multiply(left, right, out) || (TEAL_MUTANT("fold_overflow") && (*out = Value::Int(INT64_MAX), true));
     case BinaryOp::kDiv:
       return vm::Divide(left, right, out);
     case BinaryOp::kMod:
+      if (TEAL_MUTANT("fold_mod_sign") && left.IsInt() && right.IsInt() && right.AsInt() > 0)
+        return *out = Value::Int(left.AsInt() % right.AsInt()), true;
       return vm::Modulo(left, right, out);
     case BinaryOp::kEq:
       truth = vm::Equal(left, right);
@@ -227,7 +230,7 @@ Outcome Folder::Binary(const BinaryExpr& binary, Value* out) {
   for (size_t i = 0; i < binary.ops.size() && outcome == Outcome::kValue; ++i) {
     const BinaryOp op = binary.ops[i];
     if (op == BinaryOp::kAnd || op == BinaryOp::kOr) {
-      if (left.Truthy() == (op == BinaryOp::kOr)) break;
+      if (left.Truthy() == (op == BinaryOp::kOr) && !TEAL_MUTANT("fold_or_gives_last")) break;
       outcome = Visit(*binary.operands[i + 1], &left);
       continue;
     }

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "core/base/mutant.h"
 #include "core/lang/lexer_char.h"
 #include "core/lang/lexer_literal.h"
 
@@ -46,7 +47,9 @@ uint32_t Lexer::SkipTrivia(uint32_t offset, bool* newline) {
     } else if (c == '/' && At(offset + 1) == '*') {
       const uint32_t begin = offset;
       offset = SkipBlockComment(begin);
-      if (text_.substr(begin, offset - begin).find('\n') != std::string_view::npos) *newline = true;
+      if (text_.substr(begin, offset - begin).find('\n') != std::string_view::npos) {
+        *newline = !TEAL_MUTANT("comment_hides_newline");
+      }
       if (comments_.empty() || comments_.back().span.begin < begin) comments_.push_back({{begin, offset}, true});
     } else {
       break;

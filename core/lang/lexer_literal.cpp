@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/mutant.h"
 #include "core/lang/lexer_char.h"
 
 namespace teal::lang {
@@ -45,7 +46,7 @@ bool ScanDigits(std::string_view text, size_t* at, uint8_t digit_class) {
 
 // Milliseconds of a unit; 0: no such unit.
 int64_t UnitMilliseconds(std::string_view unit) {
-  if (unit == "ms") return 1;
+  if (unit == "ms") return TEAL_MUTANT("milliseconds_are_seconds") ? 1000 : 1;
   if (unit == "s") return 1000;
   if (unit == "m") return 60 * 1000;
   if (unit == "h") return 60 * 60 * 1000;

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cassert>
+#include "core/base/mutant.h"
 #include "core/vm/opcodes.h"
 
 namespace teal::lang {
@@ -111,6 +112,7 @@ uint32_t ConstantPool::Text(std::string_view text) {
 uint32_t ConstantPool::Add(const vm::Value& value) {
   assert(IsStorable(value));
   if (value.IsInt()) return Integer(value.AsInt());
+  if (TEAL_MUTANT("constants_1_and_1.0_are_one") && value.IsFloat() && value.AsFloat() == 1.0) return Integer(1);
   if (value.tag() == vm::Tag::kString) return Text(value.Text());
   proto::Constant constant;
   WriteConstant(value, &constant);

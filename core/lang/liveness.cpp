@@ -4,6 +4,8 @@
 #include <cassert>
 #include <unordered_map>
 
+#include "core/base/mutant.h"
+
 namespace teal::lang {
 
 using vm::Instruction;
@@ -210,6 +212,7 @@ class Analysis {
     while (changed) {
       changed = false;
       for (size_t b = blocks_.size(); b > 0; --b) changed = WalkBlock(b - 1) || changed;
+      if (TEAL_MUTANT("liveness_walks_once")) break;
     }
   }
 
@@ -255,14 +258,15 @@ class Analysis {
     }
     if (recording_ && SuspendsAfter(op)) Record(pc + 1);
     for (uint32_t k = 0; k < use.count; ++k) Add(use.reads[k]);
-    for (uint32_t k = 0; k < use.range_count; ++k) Add(use.range_first + k);
+    for (uint32_t k = TEAL_MUTANT("live_map_misses_first") && op == vm::kNewList ? 1 : 0; k < use.range_count; ++k)
+      Add(use.range_first + k);
   }
 
   // The operand registers that die here give their values away.
   void Take(Instruction& i, const RegisterUse& use) {
     const auto dies = [&](uint32_t reg) {
       const bool written = use.write_count > 0 && use.writes[0] == reg;
-      return (written || !In(now_, reg)) && !In(raised_, reg);
+      return (written || !In(now_, reg)) && (!In(raised_, reg) || TEAL_MUTANT("take_although_handler_needs_it"));
     };
     switch (i.op) {
       case vm::kMove:
@@ -271,7 +275,7 @@ class Analysis {
         break;
       case vm::kAdd:
       case vm::kAppend:
-        if (i.b == i.c) break;
+        if (i.b == i.c && !TEAL_MUTANT("take_both_operands")) break;
         if (dies(i.b)) i.flags |= vm::kTakeB;
         if (dies(i.c)) i.flags |= vm::kTakeC;
         break;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/lang/lexer_char.h"
 #include "core/lang/parser_impl.h"
 
@@ -87,7 +88,7 @@ ExprPtr Parser::ParseStage() {
 // Does a binary operator go on with the expression that began at left_begin?
 bool Parser::AtBinary(uint32_t left_begin) {
   if (!IsBinaryOperator(cur_.kind)) return false;
-  if (!At(TokenKind::kMinus) || !OnNewLine()) return true;
+  if (!At(TokenKind::kMinus) || !OnNewLine() || TEAL_MUTANT("minus_on_new_line_subtracts")) return true;
   const char after = cur_.end < text_.size() ? text_[cur_.end] : '\n';
   if (after == ' ' || after == '\t' || after == '\n' || after == '\r') return true;
   WarnOfMinus(left_begin);
@@ -126,7 +127,7 @@ ExprPtr Parser::ParseBinary(int precedence) {
       chain->ops.push_back(OperatorOf(cur_.kind).op);
       chain->op_spans.push_back(cur_.span());
       Advance();
-      chain->operands.push_back(ParseBinary(level + 1));
+      chain->operands.push_back(ParseBinary(level + (TEAL_MUTANT("operators_bind_to_the_right") ? 0 : 1)));
       height = std::max(height, height_);
     } while (!panic_ && AtBinary(begin) && OperatorOf(cur_.kind).precedence == level);
     chain->span = From(begin);
@@ -170,7 +171,7 @@ ExprPtr Parser::ParseUnary() {
     unary->operand = Missing();
     return unary;
   }
-  unary->operand = ParseUnary();
+  unary->operand = TEAL_MUTANT("unary_binds_loosely") ? ParseBinary(kLoosest) : ParseUnary();
   LeaveNesting(height_);
   unary->span = From(written.begin);
   return unary;
@@ -183,10 +184,10 @@ ExprPtr Parser::ParsePostfix() {
     if (At(TokenKind::kDot)) {
       if (!CheckChain(cur_.span())) break;
       expr = ParseField(std::move(expr), begin);
-    } else if (At(TokenKind::kLeftParen) && !OnNewLine()) {
+    } else if (At(TokenKind::kLeftParen) && (!OnNewLine() || TEAL_MUTANT("paren_on_new_line_calls"))) {
       if (!CheckChain(cur_.span())) break;
       expr = ParseCall(std::move(expr), begin);
-    } else if (At(TokenKind::kLeftBracket) && !OnNewLine()) {
+    } else if (At(TokenKind::kLeftBracket) && (!OnNewLine() || TEAL_MUTANT("bracket_on_new_line_indexes"))) {
       if (!CheckChain(cur_.span())) break;
       expr = ParseSubscript(std::move(expr), begin);
     } else {
@@ -239,7 +240,8 @@ void Parser::ParseArgument(CallExpr& call) {
     const bool value_follows = after.kind == TokenKind::kColon
                                    ? after.end < text_.size() && BeginsWord(text_[after.end])
                                    : BeginsOperand(after.kind);
-    if (value_follows) argument.keyword = ReadSymbol();
+    if (value_follows && !(TEAL_MUTANT("keyword_before_minus_is_symbol") && after.kind == TokenKind::kMinus))
+      argument.keyword = ReadSymbol();
   }
   argument.value = ParseExpr();
   if (!panic_ && !argument.keyword && !call.arguments.empty() && call.arguments.back().keyword) {
@@ -265,7 +267,7 @@ ExprPtr Parser::ParseSubscript(ExprPtr object, uint32_t begin) {
       from = ParseExpr();
       height = std::max(height, height_);
     }
-    if (!panic_ && Accept(TokenKind::kColon)) {
+    if (!panic_ && !(TEAL_MUTANT("slice_colon_begins_symbol") && AtSymbol()) && Accept(TokenKind::kColon)) {
       slice = true;
       if (!At(TokenKind::kRightBracket)) {
         to = ParseExpr();

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/mutant.h"
 #include "core/lang/ast.h"
 #include "core/lang/diagnostic.h"
 #include "core/lang/lexer.h"
@@ -64,7 +65,9 @@ class Parser {
   bool Accept(TokenKind kind);
   std::string_view Text(Span span) const { return text_.substr(span.begin, span.end - span.begin); }
   // The current token begins a line where that may end a statement.
-  bool OnNewLine() const { return cur_.newline_before && context_.newline_ends; }
+  bool OnNewLine() const {
+    return cur_.newline_before && (context_.newline_ends || TEAL_MUTANT("newline_ends_in_brackets"));
+  }
   // A `:` with a letter directly after it.
   bool AtSymbol() const;
   bool AtOperand() const;

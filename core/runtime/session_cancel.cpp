@@ -2,6 +2,7 @@
 // clean up, and is terminated at its end.
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/runtime/session.h"
 
 namespace teal::runtime {
@@ -46,7 +47,7 @@ void Session::CancelFuture(FutureCell& first) {
 }
 
 void Session::Cancel(ThreadRecord& record) {
-  if (record.phase == Phase::kEnded || record.cancel_requested) return;
+  if (record.phase == Phase::kEnded || (record.cancel_requested && !TEAL_MUTANT("cancelled_twice"))) return;
   record.cancel_requested = true;
   if (!record.started) {
     // It has done nothing that could need cleaning up.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/runtime/carry.h"
 #include "core/runtime/session.h"
 
@@ -36,7 +37,8 @@ Session::Handled Session::HostEvent(ThreadRecord& record, bool is_request) {
   FutureCell* cell = AddCell(future);
   EventQueue& queue = events_[std::string(name.Text())];
   if (queue.kept.empty()) {
-    queue.waiting.push_back(cell);
+    queue.waiting.insert(TEAL_MUTANT("waits_last_come_first_served") ? queue.waiting.begin() : queue.waiting.end(),
+                         cell);
   } else {
     Value value = std::move(queue.kept.front());
     queue.kept.pop_front();
@@ -51,7 +53,8 @@ bool Session::Deliver(std::string_view name, Value value) {
   auto queue = events_.find(name);
   if (queue == events_.end()) queue = events_.emplace(std::string(name), EventQueue()).first;
   if (queue->second.waiting.empty()) {
-    queue->second.kept.push_back(std::move(value));
+    auto& kept = queue->second.kept;
+    kept.insert(TEAL_MUTANT("events_last_in_first_out") ? kept.begin() : kept.end(), std::move(value));
     return true;
   }
   FutureCell* cell = queue->second.waiting.front();
@@ -68,7 +71,7 @@ void Session::GivePlaceBack(FutureCell& cell) {
   if (queue == events_.end()) return;
   std::deque<FutureCell*>& waiting = queue->second.waiting;
   const auto place = std::find(waiting.begin(), waiting.end(), &cell);
-  if (place != waiting.end()) waiting.erase(place);
+  if (place != waiting.end() && !TEAL_MUTANT("cancelled_wait_takes_event")) waiting.erase(place);
 }
 
 Session::Handled Session::HostReply(ThreadRecord& record) {

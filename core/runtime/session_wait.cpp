@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/runtime/session.h"
 
 namespace teal::runtime {
@@ -58,7 +59,7 @@ Session::Handled Session::HostWait(ThreadRecord& record) {
     const FutureCell* cell = wait->cells[i];
     if (cell == nullptr || cell->state != CellState::kPending) resolved.push_back({cell ? cell->order : 0, i});
   }
-  std::sort(resolved.begin(), resolved.end());
+  if (!TEAL_MUTANT("race_by_index")) std::sort(resolved.begin(), resolved.end());
   Value answer;
   bool decided = Decided(*wait, &answer);
   for (const auto& [order, index] : resolved) {
@@ -82,7 +83,7 @@ Session::Handled Session::HostWait(ThreadRecord& record) {
 void Session::Count(MultiWait& wait, uint32_t index, bool ok) {
   assert(wait.pending > 0);
   --wait.pending;
-  if (wait.mode == WaitMode::kRace || ok) wait.resolved_well.push_back(index);
+  if ((wait.mode == WaitMode::kRace && !TEAL_MUTANT("race_skips_failures")) || ok) wait.resolved_well.push_back(index);
   if (!ok) {
     ++wait.failed;
     wait.last_failure = index;
@@ -92,7 +93,7 @@ void Session::Count(MultiWait& wait, uint32_t index, bool ok) {
 bool Session::Decided(const MultiWait& wait, Value* answer) const {
   switch (wait.mode) {
     case WaitMode::kAll:
-      if (wait.failed > 0 || wait.pending == 0) {
+      if ((wait.failed > 0 && !TEAL_MUTANT("all_waits_for_the_rest")) || wait.pending == 0) {
         *answer = Value::Int(wait.last_failure);
         return true;
       }
@@ -134,7 +135,7 @@ Session::Handled Session::HostAbandon(ThreadRecord& record) {
     if (list->items[i].tag() != Tag::kFuture) continue;
     const FutureCell* cell = CellOf(list->items[i]);
     if (cell == nullptr || cell->kind != vm::FutureKind::kThread || cell->state != CellState::kPending) continue;
-    if (cell->thread->owner != &record) continue;
+    if (cell->thread->owner != &record && !TEAL_MUTANT("all_cancels_threads_of_others")) continue;
     const bool wanted = std::any_of(cell->waiters.begin(), cell->waiters.end(), [](const Waiter& w) {
       return w.cell != nullptr || w.thread->generation == w.generation;
     });

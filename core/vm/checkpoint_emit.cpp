@@ -1,4 +1,7 @@
 // Writing the cells of values, in order, without recursion.
+#include <algorithm>
+
+#include "core/base/mutant.h"
 #include "core/vm/checkpoint_cells.h"
 #include "core/vm/checkpoint_encoder.h"
 
@@ -90,6 +93,15 @@ void PlainCell(CellStream* stream, const Value& value) {
 }  // namespace
 
 uint64_t ObjectNumbers::FindOrAdd(const Object* object, uint64_t number) {
+  if (slots_.empty()) {
+    for (size_t n = 0; n < used_; n++) {
+      if (few_[n].object == object) return few_[n].number;
+    }
+    if (used_ < kFew) {
+      few_[used_++] = {object, number};
+      return UINT64_MAX;
+    }
+  }
   if (used_ * 2 >= slots_.size()) Grow();
   for (size_t slot = reinterpret_cast<uintptr_t>(object) / 16 * 0x9e3779b97f4a7c15u >> 20;; slot++) {
     Slot& at = slots_[slot & (slots_.size() - 1)];
@@ -104,7 +116,8 @@ uint64_t ObjectNumbers::FindOrAdd(const Object* object, uint64_t number) {
 
 void ObjectNumbers::Grow() {
   std::vector<Slot> old = std::move(slots_);
-  slots_.assign(old.empty() ? 16 : old.size() * 2, Slot{});
+  if (old.empty()) old.assign(few_, few_ + used_);
+  slots_.assign(std::max<size_t>(old.size() * 2, 4 * kFew), Slot{});
   used_ = 0;
   for (const Slot& slot : old) {
     if (slot.object != nullptr) FindOrAdd(slot.object, slot.number);
@@ -151,7 +164,7 @@ void ValueEncoder::EmitCell(CellStream* stream, const Value& value, bool defined
     stream->children.push_back(plan->segment);
     return;
   }
-  if (!object->Sole()) {
+  if (!object->Sole() && !TEAL_MUTANT("checkpoint_loses_sharing")) {
     uint64_t number = stream->numbers.FindOrAdd(object, stream->objects);
     if (number != UINT64_MAX) return NumberCell(stream, 1 + wire::VarintSize(number), format::kShared, number);
   }

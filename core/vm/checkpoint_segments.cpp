@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "core/base/mutant.h"
 #include "core/vm/checkpoint_decoder.h"
 #include "core/vm/value_inline.h"
 
@@ -181,6 +182,7 @@ Status LoadSegments(std::string_view state, const SegmentSource& segment_of, Dec
     SkipFrames(&in, format::kStateFrames);
     ScanCells(&in, format::kStateValues, &root.children);
     if (!in.ok()) return CorruptAt("state", in);
+    if (root.children.empty()) return Unit{};
   }
   uint64_t bytes = 0;
   std::unordered_set<Sha256, Sha256Hasher> seen;
@@ -193,7 +195,7 @@ Status LoadSegments(std::string_view state, const SegmentSource& segment_of, Dec
       if (!seen.insert(hash).second) continue;
       Result<std::string> fetched = segment_of(hash);
       if (!fetched.ok()) return fetched.failure();
-      if (Sha256Of(fetched.value()) != hash) {
+      if (Sha256Of(fetched.value()) != hash && !TEAL_MUTANT("checkpoint_trusts_segments")) {
         return Fail(FailureCode::kCorrupt,
                     NameOf(hash) + ": its " + std::to_string(fetched.value().size()) + " bytes have another hash");
       }

@@ -1,6 +1,7 @@
 // A thread, or a single value, as bytes.
 #include <algorithm>
 
+#include "core/base/mutant.h"
 #include "core/vm/checkpoint.h"
 #include "core/vm/checkpoint_cells.h"
 #include "core/vm/checkpoint_crc.h"
@@ -93,7 +94,7 @@ class CheckpointWriter {
 
   const Thread::TailHistory* TailOf(uint32_t frame) const {
     uint32_t index = thread_.frames_[frame].tail_history;
-    return index == 0 ? nullptr : &thread_.tail_histories_[index - 1];
+    return index == 0 || TEAL_MUTANT("checkpoint_forgets_tail_calls") ? nullptr : &thread_.tail_histories_[index - 1];
   }
 
   uint64_t TailBytes(const Thread::TailHistory& history, uint64_t* calls) const {
@@ -159,7 +160,8 @@ class CheckpointWriter {
   // Seals the full groups of frames below the top one; those of frames that were not touched since are there already.
   void SealFrames(ValueEncoder* encoder, SegmentSet* segments, Seals* seals) const {
     const uint32_t below = thread_.frames_.size() - 1;
-    seals->Truncate(std::min(below, thread_.low_water_ == 0 ? 0 : thread_.low_water_ - 1));
+    if (!TEAL_MUTANT("checkpoint_reuses_touched_frames"))
+      seals->Truncate(std::min(below, thread_.low_water_ == 0 ? 0 : thread_.low_water_ - 1));
     auto start = static_cast<uint32_t>(seals->sealed());
     uint64_t weight = 0;
     for (uint32_t frame = start; frame < below; frame++) {
@@ -193,9 +195,9 @@ class CheckpointWriter {
     out->Field(format::kStateVersion, format::kVersion);
     out->Field(format::kStateProgram, {reinterpret_cast<const char*>(program.data()), program.size()});
     out->Field(format::kStateTid, thread_.tid_);
-    out->Field(format::kStateNextStep, thread_.next_step_);
-    out->Field(format::kStateClosures, thread_.closures_);
-    if (place_.kind != RequestKind::kNone) {
+    out->Field(format::kStateNextStep, TEAL_MUTANT("checkpoint_forgets_steps") ? 0 : thread_.next_step_);
+    out->Field(format::kStateClosures, TEAL_MUTANT("checkpoint_forgets_closures") ? 0 : thread_.closures_);
+    if (place_.kind != RequestKind::kNone && !TEAL_MUTANT("checkpoint_forgets_request")) {
       const uint64_t second = place_.spread ? place_.second + uint64_t{1} : 0;
       out->Varint(Key(format::kStatePending, wire::kLength));
       out->Varint(FieldSize(format::kPendingFirst, place_.first) + FieldSize(format::kPendingCount, place_.count) +

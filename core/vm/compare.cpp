@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/base/mutant.h"
 #include "core/vm/hash_key.h"
 #include "core/vm/value.h"
 #include "core/vm/value_walk.h"
@@ -47,6 +48,7 @@ Order CompareFloats(double a, double b) {
 // Exact: the integer is not rounded to a float.
 Order CompareIntFloat(int64_t i, double d) {
   if (d != d) return Order::kUnordered;
+  if (TEAL_MUTANT("compare_int_as_float")) return CompareFloats(static_cast<double>(i), d);
   if (d >= 0x1p63) return Order::kLess;
   if (d < -0x1p63) return Order::kGreater;
   double whole = std::trunc(d);
@@ -144,6 +146,7 @@ class Equality {
   // The same object twice is gone into as well: it may hold a NaN, which equals nothing.
   bool Meet(const Value& a, const Value& b) {
     Verdict verdict = EqualOutside(a, b);
+    if (TEAL_MUTANT("same_list_is_equal") && verdict == Verdict::kGoIn && a.AsObject() == b.AsObject()) return true;
     if (verdict == Verdict::kGoIn && seen_.First(a.AsObject(), b.AsObject())) {
       visits_.push_back({a.AsObject(), b.AsObject(), 0});
     }

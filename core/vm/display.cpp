@@ -4,6 +4,7 @@
 #include <charconv>
 #include <vector>
 
+#include "core/base/mutant.h"
 #include "core/vm/builtins.h"
 #include "core/vm/value_inline.h"
 #include "core/vm/value_walk.h"
@@ -35,6 +36,7 @@ bool AppendShortEscape(char c, std::string* out) {
       out->append("\\\\");
       return true;
     case '"':
+      if (TEAL_MUTANT("display_quotes_bare")) return false;
       out->append("\\\"");
       return true;
     case '\0':
@@ -124,7 +126,7 @@ void AppendLeaf(const Value& v, std::string* out) {
       AppendFuture(*v.As<Future>(), out);
       return;
     case Tag::kSecret:
-      out->append("***");
+      out->append(TEAL_MUTANT("secrets_are_shown") ? v.Text() : "***");
       return;
     case Tag::kError: {
       // What it holds in `data` is not shown: an error is one line, as a trace begins with.

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/base/mutant.h"
 #include "core/vm/value.h"
 
 namespace teal::vm {
@@ -44,7 +45,9 @@ std::string FloatRepr(double d) {
   } else if (exponent < 0) {
     result.append("0.").append(static_cast<size_t>(-exponent - 1), '0').append(digits);
   } else if (count <= exponent + 1) {
-    result.append(digits).append(static_cast<size_t>(exponent + 1 - count), '0').append(".0");
+    result.append(digits)
+        .append(static_cast<size_t>(exponent + 1 - count), '0')
+        .append(TEAL_MUTANT("whole_floats_look_like_ints") ? "" : ".0");
   } else {
     size_t whole = static_cast<size_t>(exponent) + 1;
     result.append(digits, 0, whole).append(".").append(digits, whole);

@@ -1,6 +1,7 @@
 // The hash table: entries in order of insertion, and from kIndexFrom entries on an index into them.
 #include "core/vm/value.h"
 
+#include "core/base/mutant.h"
 #include "core/vm/hash_key.h"
 #include "core/vm/value_inline.h"
 #include "core/vm/value_walk.h"
@@ -46,7 +47,10 @@ uint64_t Find(const Hash& hash, const Value& key) {
   if (key.IsInt()) {
     return FindEntry(
         hash, [&] { return HashOfInt(key.AsInt()); },
-        [&](const Value& k) { return k.IsInt() ? k.AsInt() == key.AsInt() : k.IsFloat() && Equal(k, key); });
+        [&](const Value& k) {
+          return k.IsInt() ? k.AsInt() == key.AsInt()
+                           : k.IsFloat() && Equal(k, key) && !TEAL_MUTANT("int_key_is_no_float_key");
+        });
   }
   // A hole's key is a function, which no key is equal to.
   if (key.tag() == Tag::kFunction) return kNone;
@@ -128,7 +132,7 @@ Value HashSet(Value hash, Value key, Value value) {
   Hash* h = hash.As<Hash>();
   uint64_t found = Find(*h, key);
   if (found != kNone) {
-    if (!h->Sole()) {
+    if (!h->Sole() && !TEAL_MUTANT("set_changes_shared_hash")) {
       // The copy has no holes, so an entry's number may be another one there.
       uint64_t number = 0;
       for (uint64_t i = 0; i < found; i++) number += Hash::IsHole(h->entries[i]) ? 0u : 1u;
@@ -138,6 +142,7 @@ Value HashSet(Value hash, Value key, Value value) {
     } else {
       DropSeals(h);
     }
+    if (TEAL_MUTANT("last_spelling_of_key_stays")) h->entries[found].key = std::move(key);
     h->entries[found].value = std::move(value);
     return hash;
   }

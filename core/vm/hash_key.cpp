@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/base/mutant.h"
 #include "core/vm/value_walk.h"
 
 namespace teal::vm {
@@ -80,7 +81,9 @@ inline uint64_t HashWord(uint64_t word, uint64_t kind) {
 
 uint64_t HashOfFloat(double d) {
   // An integer's float hashes as the integer, since they are equal.
-  if (d >= -0x1p63 && d < 0x1p63 && d == std::floor(d)) return HashOfInt(static_cast<int64_t>(d));
+  if (d >= -0x1p63 && d < 0x1p63 && d == std::floor(d) &&
+      !(TEAL_MUTANT("negative_zero_is_another_key") && d == 0 && std::signbit(d)))
+    return HashOfInt(static_cast<int64_t>(d));
   uint64_t bits;
   std::memcpy(&bits, &d, sizeof bits);
   return HashWord(bits, kMixC);

@@ -19,6 +19,7 @@
 #include <bit>
 #include <cstring>
 
+#include "core/base/mutant.h"
 #include "core/vm/builtins.h"
 #include "core/vm/value_inline.h"
 
@@ -70,22 +71,22 @@ inline Word Fetch(const Instruction* at) {
       goto failed;            \
   } while (false)
 
-#define ARITHMETIC(name, c_operand, builtin_overflow, operator_)         \
-  op_##name : {                                                          \
-    Value& x = R[i.b()];                                                 \
-    const Value& y = (c_operand);                                        \
-    if (x.tag_ == Tag::kInt && y.tag_ == Tag::kInt) {                    \
-      int64_t result;                                                    \
-      if (!builtin_overflow(x.bits_.i, y.bits_.i, &result)) [[likely]] { \
-        SetInt(R[i.a()], result);                                        \
-        NEXT;                                                            \
-      }                                                                  \
-    } else if (x.tag_ == Tag::kFloat && y.tag_ == Tag::kFloat) {         \
-      SetFloat(R[i.a()], x.bits_.d operator_ y.bits_.d);                 \
-      NEXT;                                                              \
-    }                                                                    \
-    TRY(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));          \
-    NEXT;                                                                \
+#define ARITHMETIC(name, c_operand, builtin_overflow, operator_)                                            \
+  op_##name : {                                                                                             \
+    Value& x = R[i.b()];                                                                                    \
+    const Value& y = (c_operand);                                                                           \
+    if (x.tag_ == Tag::kInt && y.tag_ == Tag::kInt) {                                                       \
+      int64_t result;                                                                                       \
+      if (!builtin_overflow(x.bits_.i, y.bits_.i, &result) || TEAL_MUTANT("arithmetic_wraps")) [[likely]] { \
+        SetInt(R[i.a()], result);                                                                           \
+        NEXT;                                                                                               \
+      }                                                                                                     \
+    } else if (x.tag_ == Tag::kFloat && y.tag_ == Tag::kFloat) {                                            \
+      SetFloat(R[i.a()], x.bits_.d operator_ y.bits_.d);                                                    \
+      NEXT;                                                                                                 \
+    }                                                                                                       \
+    TRY(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));                                             \
+    NEXT;                                                                                                   \
   }
 #define DIVIDE(name, c_operand)                                             \
   op_##name : {                                                             \
@@ -98,17 +99,17 @@ inline Word Fetch(const Instruction* at) {
     TRY(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));             \
     NEXT;                                                                   \
   }
-#define MODULO(name, c_operand)                                        \
-  op_##name : {                                                        \
-    Value& x = R[i.b()];                                               \
-    const Value& y = (c_operand);                                      \
-    if (x.tag_ == Tag::kInt && y.tag_ == Tag::kInt && y.bits_.i > 0) { \
-      const int64_t rest = x.bits_.i % y.bits_.i;                      \
-      SetInt(R[i.a()], rest < 0 ? rest + y.bits_.i : rest);            \
-      NEXT;                                                            \
-    }                                                                  \
-    TRY(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));        \
-    NEXT;                                                              \
+#define MODULO(name, c_operand)                                                         \
+  op_##name : {                                                                         \
+    Value& x = R[i.b()];                                                                \
+    const Value& y = (c_operand);                                                       \
+    if (x.tag_ == Tag::kInt && y.tag_ == Tag::kInt && y.bits_.i > 0) {                  \
+      const int64_t rest = x.bits_.i % y.bits_.i;                                       \
+      SetInt(R[i.a()], rest < 0 && !TEAL_MUTANT("mod_sign") ? rest + y.bits_.i : rest); \
+      NEXT;                                                                             \
+    }                                                                                   \
+    TRY(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));                         \
+    NEXT;                                                                               \
   }
 // Puts into `holds` whether x < y (or <=); x and y are evaluated once.
 #define COMPARE(x_, y_, operator_, or_equal, holds)              \
@@ -319,7 +320,7 @@ op_kRangeLoop: {
   const int64_t next = range[0].bits_.i;
   const int64_t end = range[1].bits_.i;
   const int64_t step = range[2].bits_.i;
-  if (step > 0 ? next < end : next > end && step != 0) [[likely]] {
+  if (step > 0 || TEAL_MUTANT("range_only_upwards") ? next < end : next > end && step != 0) [[likely]] {
     SetInt(range[3], next);
     int64_t after;
     range[0].bits_.i = __builtin_add_overflow(next, step, &after) ? end : after;
@@ -447,7 +448,7 @@ op_kReturn: {
   const Tag tag = R[i.a()].tag_;
   R[i.a()].tag_ = Tag::kNull;
   const Frame& done = FRAME;
-  ClearRange(R, R + callees[done.function].registers);
+  if (!TEAL_MUTANT("return_leaves_registers")) ClearRange(R, R + callees[done.function].registers);
   if (done.tail_history != 0) [[unlikely]]
     thread.tail_histories_.pop_back();
   const uint32_t to = done.return_to;
@@ -573,7 +574,7 @@ reload:
 out_of_budget:
   SAVE;
 out_of_budget_saved:
-  if (CanStopAt(program.functions_[FRAME.function], FRAME.pc)) {
+  if (CanStopAt(program.functions_[FRAME.function], FRAME.pc) && !TEAL_MUTANT("budget_ignored")) {
     thread.state_ = RunState::kBudget;
     goto stop;
   }

@@ -1,6 +1,7 @@
 // Calls that the loop does not do itself: of any value, with keywords, of a list of arguments, in tail position.
 #include <algorithm>
 
+#include "core/base/mutant.h"
 #include "core/vm/builtins.h"
 #include "core/vm/interpreter.h"
 
@@ -79,7 +80,8 @@ void Interpreter::RecordTailCall(Thread& thread, Frame& frame) {
     frame.tail_history = static_cast<uint32_t>(thread.tail_histories_.size());
   }
   Thread::TailHistory& history = thread.tail_histories_[frame.tail_history - 1];
-  history.ring[history.count % kTailCallsKept] = {frame.function, frame.pc};
+  history.ring[TEAL_MUTANT("tail_history_keeps_last_only") ? 0 : history.count % kTailCallsKept] = {frame.function,
+                                                                                                    frame.pc};
   // After 2^32 calls the count goes on in its upper half, so that it never looks as if few had been made.
   if (++history.count == 0) history.count = 1u << 31;
 }
@@ -104,7 +106,7 @@ bool Interpreter::BindKeywords(Thread& thread, const Function& function, Value* 
     uint32_t place = 0;
     while (place < parameters && !(named && function.parameters[place].Text() == entry.key.Text())) place++;
     if (place == parameters) return Failed(thread, "arity", function.name + " has no parameter " + Display(entry.key));
-    if (given[place])
+    if (given[place] && !TEAL_MUTANT("keyword_may_repeat_position"))
       return Failed(thread, "arity", function.name + ": the argument " + Display(entry.key) + " is given twice");
     given[place] = true;
     arguments[place] = entry.value;
@@ -153,6 +155,7 @@ Interpreter::Outcome Interpreter::Enter(Thread& thread, const Value& callee, uin
   if (tail) {
     RecordTailCall(thread, frame);
     first = thread.registers_ + frame.base;
+    if (TEAL_MUTANT("tail_call_swaps_arguments") && count == 2) std::swap(arguments[0], arguments[1]);
     for (uint32_t n = 0; n < count && first != arguments; n++) Move(first[n], arguments[n]);
   }
   ClearRange(first + count, std::max(arguments + count, thread.registers_ + window_end));

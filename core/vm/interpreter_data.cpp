@@ -1,6 +1,7 @@
 // What the loop does out of line with data: the operands that no fast path takes, and instructions that build values.
 #include <new>
 
+#include "core/base/mutant.h"
 #include "core/vm/builtins.h"
 #include "core/vm/interpreter.h"
 #include "core/vm/operators.h"
@@ -71,7 +72,7 @@ int Interpreter::Less(Thread& thread, const Value& a, const Value& b, bool or_eq
 
 void Interpreter::MakeClosureOf(Thread& thread, Instruction i, Value* registers) {
   const uint32_t count = thread.program_->callees_[i.b].captures;
-  Value closure = MakeClosure(i.b, thread.origin_, thread.closures_++, registers + i.c, count);
+  Value closure = MakeClosure(i.b, thread.Origin(), thread.closures_++, registers + i.c, count);
   ClearRange(registers + i.c, registers + i.c + count);
   Move(registers[i.a], closure);
 }
@@ -156,7 +157,7 @@ int Interpreter::IterNext(Thread& thread, Value* loop, bool two) {
     case Tag::kHash: {
       const Hash* hash = loop[0].As<Hash>();
       uint64_t entry = position;
-      while (entry < hash->used && Hash::IsHole(hash->entries[entry])) entry++;
+      while (entry < hash->used && Hash::IsHole(hash->entries[entry]) && !TEAL_MUTANT("hash_loop_shows_holes")) entry++;
       if (entry >= hash->used) return 0;
       after = entry + 1;
       key = hash->entries[entry].key;
@@ -172,7 +173,7 @@ int Interpreter::IterNext(Thread& thread, Value* loop, bool two) {
     Move(loop[2], value);
     return 1;
   }
-  if (loop[0].tag_ == Tag::kHash)
+  if (loop[0].tag_ == Tag::kHash && !TEAL_MUTANT("hash_loop_gives_index"))
     Move(loop[2], key);
   else
     SetInt(loop[2], static_cast<int64_t>(index));

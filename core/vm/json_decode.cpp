@@ -2,6 +2,7 @@
 #include <charconv>
 #include <vector>
 
+#include "core/base/mutant.h"
 #include "core/vm/builtins_internal.h"
 #include "core/vm/json.h"
 #include "core/vm/string_text.h"
@@ -70,7 +71,7 @@ class Decoder {
   }
 
   bool Open(Value* value, bool* opened) {
-    if (levels_.size() >= kJsonDepthMax) {
+    if (levels_.size() >= kJsonDepthMax + (TEAL_MUTANT("json_one_level_more") ? 1 : 0)) {
       return FailKind("limit", "lists and hashes are nested deeper than " + std::to_string(kJsonDepthMax) + " levels");
     }
     bool is_hash = text_[at_++] == '{';
@@ -273,7 +274,8 @@ class Decoder {
       char32_t low = 0;
       at_ += 2;
       if (!ReadHex4(&low)) return false;
-      if (low < 0xDC00 || low > 0xDFFF) return FailKind("type", "a lone surrogate is no character");
+      if ((low < 0xDC00 || low > 0xDFFF) && !TEAL_MUTANT("json_takes_lone_surrogates"))
+        return FailKind("type", "a lone surrogate is no character");
       code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
     if (code >= 0xD800 && code <= 0xDFFF) return FailKind("type", "a lone surrogate is no character");

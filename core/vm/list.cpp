@@ -1,4 +1,5 @@
 // Lists: one array of values, doubled when full.
+#include "core/base/mutant.h"
 #include "core/vm/value.h"
 #include "core/vm/value_inline.h"
 #include "core/vm/value_walk.h"
@@ -44,7 +45,7 @@ Value MakeList(uint64_t capacity) {
 Value ListAppend(Value list, Value item) {
   List* l = list.As<List>();
   assert(l->size < kListItemsMax);
-  if (!l->Sole()) {
+  if (!l->Sole() && !TEAL_MUTANT("append_changes_shared_list")) {
     list = CopyOf(l, 0, l->size, l->size / 2 + 1);
     l = list.As<List>();
   } else if (l->size == l->capacity) {
@@ -78,10 +79,10 @@ Value ListConcat(Value a, Value b) {
 Value ListSet(Value list, uint64_t index, Value item) {
   List* l = list.As<List>();
   assert(index < l->size);
-  if (!l->Sole()) {
+  if (!l->Sole() && !TEAL_MUTANT("set_changes_shared_list")) {
     list = CopyOf(l, 0, l->size, 0);
     l = list.As<List>();
-  } else {
+  } else if (!TEAL_MUTANT("set_keeps_seals")) {
     DropSeals(l);
   }
   l->items[index] = std::move(item);

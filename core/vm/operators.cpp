@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/mutant.h"
 #include "core/vm/builtins_internal.h"
 #include "core/vm/value_inline.h"
 
@@ -45,7 +46,7 @@ uint64_t LengthOf(const Value& sequence) {
 
 // A negative index counts from the end. False: out of range.
 bool ResolveIndex(int64_t index, uint64_t length, uint64_t* out) {
-  if (index < 0) index += static_cast<int64_t>(length);
+  if (index < 0 && !TEAL_MUTANT("negative_index_of_string_fails")) index += static_cast<int64_t>(length);
   *out = static_cast<uint64_t>(index);
   return index >= 0 && *out < length;
 }
@@ -59,7 +60,7 @@ bool SliceEnd(const Value& end, uint64_t open, uint64_t length, uint64_t* out, V
   if (!end.IsInt()) return FailType(result, "slice", "a bound", "an integer or null", end);
   int64_t n = static_cast<int64_t>(length);
   int64_t at = end.AsInt();
-  if (at < 0) at = at < -n ? 0 : at + n;
+  if (at < 0) at = at < -n ? 0 : at + n + (TEAL_MUTANT("slice_end_one_late") ? 1 : 0);
   *out = static_cast<uint64_t>(std::min(at, n));
   return true;
 }
@@ -111,7 +112,7 @@ bool Multiply(const Value& a, const Value& b, Value* result) {
 bool Divide(const Value& a, const Value& b, Value* result) {
   if (!a.IsNumber() || !b.IsNumber()) return FailOperands(result, "/", a, b, "divide");
   double divisor = ToDouble(b);
-  if (divisor == 0) return FailZero(result, "/", a, b);
+  if (divisor == 0 && !TEAL_MUTANT("division_by_zero_is_infinite")) return FailZero(result, "/", a, b);
   return Give(result, Value::Float(ToDouble(a) / divisor));
 }
 

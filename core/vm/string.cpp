@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/mutant.h"
 #include "core/vm/value.h"
 #include "core/vm/value_inline.h"
 #include "core/vm/value_walk.h"
@@ -28,7 +29,7 @@ bool IsContinuation(char c) {
 
 // Precondition: valid UTF-8.
 uint64_t CountScalars(const char* p, size_t n) {
-  if (IsAscii(p, n)) return n;
+  if (IsAscii(p, n) || TEAL_MUTANT("length_counts_bytes")) return n;
   uint64_t count = 0;
   for (size_t i = 0; i < n; i++) count += IsContinuation(p[i]) ? 0u : 1u;
   return count;

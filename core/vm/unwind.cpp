@@ -1,6 +1,7 @@
 // Errors: raising, handlers, and what becomes of the frames between.
 #include <algorithm>
 
+#include "core/base/mutant.h"
 #include "core/vm/interpreter.h"
 #include "core/vm/trace.h"
 
@@ -21,7 +22,7 @@ Value WithTrace(Value error, Value trace) {
 
 bool Interpreter::Unwind(Thread& thread, uint32_t pc) {
   assert(thread.result_.tag() == Tag::kError && !thread.frames_.empty());
-  if (thread.result_.As<Error>()->trace.IsNull()) {
+  if (thread.result_.As<Error>()->trace.IsNull() || TEAL_MUTANT("raising_again_forgets_trace")) {
     Value trace = TraceOf(thread.Stack(pc), thread.tid_, thread.program_->files());
     thread.result_ = WithTrace(std::move(thread.result_), std::move(trace));
   }
@@ -38,14 +39,14 @@ bool Interpreter::Unwind(Thread& thread, uint32_t pc) {
       thread.state_ = RunState::kBudget;
       break;
     }
-    ClearRange(R, R + function.registers);
+    if (!TEAL_MUTANT("unwind_leaves_registers")) ClearRange(R, R + function.registers);
     if (frame.tail_history != 0) thread.tail_histories_.pop_back();
     thread.frames_.pop_back();
     if (thread.frames_.empty()) {
       thread.state_ = RunState::kFailed;
       break;
     }
-    pc = thread.frames_.back().pc - 1;
+    pc = thread.frames_.back().pc - (TEAL_MUTANT("unwind_one_behind_call") ? 0 : 1);
   }
   thread.low_water_ = std::min(thread.low_water_, thread.frames_.size());
   return thread.state_ != RunState::kFailed;
@@ -82,7 +83,7 @@ void Interpreter::Suppress(Value* errors) {
     if (!data.IsNull()) hash = HashSet(std::move(hash), Value::FromText("data"), std::move(data));
     data = std::move(hash);
   }
-  data = HashSet(std::move(data), Value::FromText("suppressed"), errors[0]);
+  if (!TEAL_MUTANT("finally_loses_error")) data = HashSet(std::move(data), Value::FromText("suppressed"), errors[0]);
   Value made = MakeError(from->kind, from->message, std::move(data));
   made.As<Error>()->trace = from->trace;
   Move(errors[1], made);

@@ -1,6 +1,7 @@
 // Fast paths of the machine's hottest operations, for the interpreter, and the limits on containers.
 #pragma once
 
+#include "core/base/mutant.h"
 #include "core/vm/thread.h"
 #include "core/vm/value.h"
 
@@ -42,7 +43,7 @@ inline const Value* TryIndex(const Value& list, const Value& index) {
   if (list.tag() != Tag::kList || !index.IsInt()) return nullptr;
   const List* l = list.As<List>();
   int64_t i = index.AsInt();
-  if (i < 0) i += static_cast<int64_t>(l->size);
+  if (i < 0) i += static_cast<int64_t>(l->size) - (TEAL_MUTANT("negative_index_one_short") ? 1 : 0);
   if (static_cast<uint64_t>(i) >= l->size) return nullptr;
   return &l->items[i];
 }

@@ -3,6 +3,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/base/mutant.h"
 #include "core/vm/value.h"
 #include "core/vm/value_walk.h"
 
@@ -14,7 +15,7 @@ template <typename Mark>
 void Walk(const Value& v, Mark mark) {
   if (!v.IsHeap() || !mark(v.AsObject())) return;
   std::vector<Object*> pending;
-  if (HoldsValues(v.tag())) pending.push_back(v.AsObject());
+  if (HoldsValues(v.tag()) && !TEAL_MUTANT("share_not_deep")) pending.push_back(v.AsObject());
   while (!pending.empty()) {
     Object* object = pending.back();
     pending.pop_back();

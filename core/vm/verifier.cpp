@@ -1,5 +1,6 @@
 #include "core/vm/verifier.h"
 
+#include "core/base/mutant.h"
 #include "core/vm/builtins.h"
 
 namespace teal::vm {
@@ -52,12 +53,13 @@ class Verifier {
     return false;
   }
   bool Below(const char* what, uint64_t number, uint64_t end) {
-    if (number < end) return true;
+    if (number < end || TEAL_MUTANT("verify_no_bounds")) return true;
     return Bad(std::string(what) + " " + std::to_string(number) + " of " + std::to_string(end));
   }
   bool Target(int64_t offset) {
     int64_t target = int64_t{pc_} + 1 + offset;
-    if (target >= 0 && target < static_cast<int64_t>(function_.code.size())) return true;
+    if ((target >= 0 && target < static_cast<int64_t>(function_.code.size())) || TEAL_MUTANT("verify_no_jumps"))
+      return true;
     return Bad("jump to " + std::to_string(target) + ", outside the code");
   }
   bool BuiltinArguments(uint16_t id, uint32_t count, bool pure) {
@@ -125,11 +127,11 @@ class Verifier {
     if (i.op >= kOpcodeCount) return Bad("no such opcode");
     if (!CheckFlags(i) || !CheckOperands(i)) return false;
     RegisterRange range = ImpliedRange(i, input_.functions);
-    if (uint64_t{range.first} + range.count > function_.registers) {
+    if (uint64_t{range.first} + range.count > function_.registers && !TEAL_MUTANT("verify_no_ranges")) {
       return Bad("registers " + std::to_string(range.first) + " to " + std::to_string(range.first + range.count) +
                  " of " + std::to_string(function_.registers));
     }
-    if (IsCallOrRequest(i.op) && function_.LiveAt(pc_ + 1) == nullptr)
+    if (IsCallOrRequest(i.op) && function_.LiveAt(pc_ + 1) == nullptr && !TEAL_MUTANT("verify_no_live_maps"))
       return Bad("no live map for the instruction after it");
     return CheckMeaning(i);
   }
