@@ -2,6 +2,11 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
 
 namespace teal::vm {
 namespace {
@@ -31,9 +36,31 @@ uint32_t Load32(const char* p) {
   return v;
 }
 
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) uint32_t HardwareCrc32c(std::string_view bytes) {
+  uint64_t crc = ~0u;
+  const char* p = bytes.data();
+  size_t n = bytes.size();
+  for (; n >= 8; n -= 8, p += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, p, sizeof word);
+    crc = _mm_crc32_u64(crc, word);
+  }
+  for (; n > 0; n--, p++) crc = _mm_crc32_u8(static_cast<uint32_t>(crc), static_cast<uint8_t>(*p));
+  return ~static_cast<uint32_t>(crc);
+}
+#endif
+
 }  // namespace
 
 uint32_t Crc32c(std::string_view bytes) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("sse4.2")) return HardwareCrc32c(bytes);
+#endif
+  return TableCrc32c(bytes);
+}
+
+uint32_t TableCrc32c(std::string_view bytes) {
   uint32_t crc = ~0u;
   const char* p = bytes.data();
   size_t n = bytes.size();

@@ -7,6 +7,8 @@
 
 namespace teal::vm {
 
+// Done by the processor where it can (SSE 4.2), else by tables.
 uint32_t Crc32c(std::string_view bytes);
+uint32_t TableCrc32c(std::string_view bytes);
 
 }  // namespace teal::vm

@@ -11,6 +11,7 @@
 #include "core/vm/checkpoint.h"
 #include "core/vm/checkpoint_format.h"
 #include "core/vm/checkpoint_memo.h"
+#include "core/vm/checkpoint_scratch.h"
 #include "core/vm/checkpoint_wire.h"
 #include "core/vm/program.h"
 
@@ -47,6 +48,8 @@ class CellDecoder {
   CellDecoder(DecodeContext* context, uint32_t values_field)
       : context_(*context), key_(wire::Key(values_field, wire::kLength)) {}
 
+  // The next value.
+  bool ReadOne(wire::In* in, Value* value) { return ReadOne(in, false, value); }
   // Appends the next `count` values.
   bool Read(wire::In* in, uint64_t count, std::vector<Value>* values);
   // Appends keys and values (a hole: a function and null) until the field ends.
@@ -54,6 +57,9 @@ class CellDecoder {
   bool ReadAll(wire::In* in, std::vector<Value>* values);
   // Of a failure that is not about the bytes: the value needs a program.
   bool needs_program() const { return needs_program_; }
+  // Nothing that was read stands in two places, and no list or hash has as many items as a chunk: then the cells weigh
+  // what they take.
+  bool plain() const { return plain_; }
 
  private:
   struct Open {
@@ -84,10 +90,14 @@ class CellDecoder {
 
   DecodeContext& context_;
   const uint32_t key_;
-  std::vector<const Object*> objects_;  // by number; null: not yet complete
-  std::vector<Value> operands_;
-  std::vector<Open> open_;
+  Scratch<const Object*> objects_scratch_;
+  Scratch<Value> operands_scratch_;
+  Scratch<Open> open_scratch_;
+  std::vector<const Object*>& objects_ = *objects_scratch_;  // by number; null: not yet complete
+  std::vector<Value>& operands_ = *operands_scratch_;
+  std::vector<Open>& open_ = *open_scratch_;
   bool needs_program_ = false;
+  bool plain_ = true;
 };
 
 // The leaves below `refs` (the roots of a tree over `chunks` chunks), in order. False: not as it must be.

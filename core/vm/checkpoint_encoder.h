@@ -10,12 +10,14 @@
 
 #include "core/vm/checkpoint_format.h"
 #include "core/vm/checkpoint_memo.h"
+#include "core/vm/checkpoint_scratch.h"
 #include "core/vm/checkpoint_wire.h"
 #include "core/vm/value.h"
 
 namespace teal::vm {
 
-// Numbers of the objects that a stream holds, by address. Only objects with several references are looked up.
+// Numbers of the objects that a stream holds, by address. Only objects with several references are looked up; a few of
+// them cost no allocation.
 class ObjectNumbers {
  public:
   // The number that `object` has, or UINT64_MAX after giving it `number`.
@@ -26,8 +28,10 @@ class ObjectNumbers {
     const Object* object = nullptr;
     uint64_t number = 0;
   };
+  static constexpr size_t kFew = 8;
   void Grow();
-  std::vector<Slot> slots_;
+  Slot few_[kFew];           // in the order of their coming, as long as slots_ is empty
+  std::vector<Slot> slots_;  // open addressing
   size_t used_ = 0;
 };
 
@@ -50,7 +54,8 @@ class SmallMeasure {
  private:
   bool AddOne(const Value& value);
   uint64_t bytes_ = 0;
-  std::vector<const Object*> open_;
+  Scratch<const Object*> open_scratch_;
+  std::vector<const Object*>& open_ = *open_scratch_;
 };
 
 class ValueEncoder {
@@ -102,7 +107,8 @@ class ValueEncoder {
     const Object* object;
     uint64_t next, end;
   };
-  std::vector<Cursor> emitting_;
+  Scratch<Cursor> emitting_scratch_;
+  std::vector<Cursor>& emitting_ = *emitting_scratch_;
 };
 
 }  // namespace teal::vm

@@ -118,6 +118,17 @@ TEST(CheckpointValue, EveryDamageIsFound) {
   }
 }
 
+TEST(CheckpointValue, TheCheckIsTheSameByProcessorAndByTable) {
+  EXPECT_EQ(Crc32c("123456789"), 0xe3069283u);
+  EXPECT_EQ(TableCrc32c("123456789"), 0xe3069283u);
+  std::mt19937_64 random(5);
+  for (size_t size = 0; size < 300; size++) {
+    std::string bytes;
+    while (bytes.size() < size) bytes += static_cast<char>(random());
+    EXPECT_EQ(Crc32c(bytes), TableCrc32c(bytes)) << size;
+  }
+}
+
 // Bytes with a right check, whatever they hold.
 std::string Checked(std::string bytes) {
   proto::SingleValue end;
