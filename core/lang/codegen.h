@@ -5,6 +5,10 @@
 // destination, so that a value is made where it is needed. A variable's register is written only when its new value is
 // whole: the expression, and handlers, may still read the old one. Precondition of all: the program was checked without
 // errors.
+//
+// Windows: instructions that take a range of registers consume it. A variable among the operands is moved into the
+// window last, when the others have been evaluated: that move is then often its last use, which liveness.h makes a
+// transfer of ownership, so that `xs = set(xs, i, xs[i] + 1)` changes the list in place.
 #pragma once
 
 #include <optional>
@@ -59,8 +63,11 @@ class Codegen final : private Folder::Locals {
   struct CallParts {
     const Expr* callee;
     std::span<const Argument> arguments;
-    std::optional<Reg> piped;  // the first argument stands here, on top of the temporaries
-    uint32_t offset;           // of the source
+    std::optional<Reg> piped;     // the first argument stands here, on top of the temporaries
+    const Expr* first = nullptr;  // or it is this variable, which need not be copied before the others are evaluated
+    uint32_t offset;              // of the source
+    uint32_t End() const { return arguments.empty() ? callee->span.end : arguments.back().value->span.end; }
+    size_t Count() const { return arguments.size() + (piped || first != nullptr ? 1 : 0); }
   };
   struct Region {  // a loop or a try with a finally around the present code
     bool loop = false;
@@ -103,14 +110,18 @@ class Codegen final : private Folder::Locals {
   // codegen_expr.cpp
   void Gen(const Expr& expr, Dest dest);
   void GenInto(const Expr& expr, Dest dest);
-  Reg Any(const Expr& expr, bool more_follow = false);
+  Reg Any(const Expr& expr, uint32_t until = 0);
+  Reg VariableOf(const Expr& expr) const;
+  bool Reassigned(const Expr& name, uint32_t from, uint32_t until) const;
+  void Operand(const Expr& expr, Reg to, uint32_t until);
+  void CloseWindow(size_t pending);
   void Name(const NameExpr& name, Dest dest);
   void GlobalValue(const Expr& expr, Global& global, Dest dest);
   void Assign(const AssignExpr& assign, Dest dest);
   void Unary(const UnaryExpr& unary, Dest dest);
   void Binary(const BinaryExpr& binary, Dest dest);
   void Logical(const BinaryExpr& binary, Dest dest);
-  void Step(BinaryOp op, Reg to, Reg left, const Expr& right, bool more_follow);
+  void Step(BinaryOp op, Reg to, Reg left, const Expr& right);
   void List(const ListExpr& list, Dest dest);
   void Hash(const HashExpr& hash, Dest dest);
   void Format(const FormatExpr& format, Dest dest);
@@ -124,12 +135,12 @@ class Codegen final : private Folder::Locals {
   Callee Resolve(const Expr& callee);
   void Call(const CallParts& call, Dest dest);
   void Spawn(const CallParts& call, Dest dest);
-  void LoadCallee(const Callee& callee, const Expr& expr, Reg to);
+  void LoadCallee(const Callee& callee, const CallParts& call, Reg to);
   void FunctionArguments(const FunctionScope& function, const CallParts& call);
   uint32_t Positional(const CallParts& call);
   bool Keywords(const CallParts& call);
   void RaiseNew(const CallParts& call);
-  bool Special(const Callee& callee, const CallParts& call, Dest dest);
+  bool Special(const Callee& callee, const CallParts& call, Dest dest, Reg base);
 
   // codegen_control.cpp
   void Block(const BlockExpr& block, Dest dest);
@@ -161,6 +172,8 @@ class Codegen final : private Folder::Locals {
   int protected_ = 0;    // handlers in force
   size_t closures_ = 0;  // next child of scope_ to be made
   std::vector<Region> regions_;
+  // Variables that the windows being filled still have to take up, those of the innermost at the end.
+  std::vector<std::pair<const Expr*, Reg>> pending_;
   std::vector<std::pair<NameId, Reg>> block_names_;  // what the names were bound to before
   struct OpenLocal {
     std::string name;

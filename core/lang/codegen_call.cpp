@@ -36,22 +36,25 @@ Codegen::Callee Codegen::Resolve(const Expr& callee) {
   }
 }
 
-// Calls whose arguments need no window.
-bool Codegen::Special(const Callee& callee, const CallParts& call, Dest dest) {
-  if (!optimize_ || callee.kind != Callee::Kind::kBuiltin || call.piped || dest.kind == Dest::Kind::kNone) return false;
+// Calls of builtins that have an instruction of their own.
+bool Codegen::Special(const Callee& callee, const CallParts& call, Dest dest, Reg base) {
+  if (!optimize_ || callee.kind != Callee::Kind::kBuiltin || dest.kind == Dest::Kind::kNone) return false;
+  const Reg to = dest.IsReg() ? dest.reg : base;
   if (callee.index == vm::kBuiltin_append) {
-    const Reg to = WholeReg(dest);
-    const Reg list = Any(*call.arguments[0].value, true);
-    const Reg item = Any(*call.arguments[1].value);
+    if (next_ == base) NewTemp();
+    const size_t given = call.Count() - call.arguments.size();
+    const Reg list = call.piped ? *call.piped : Any(given > 0 ? *call.first : *call.arguments[0].value, call.End());
+    const Reg item = Any(*call.arguments[1 - given].value);
     code_.At(call.offset);
     code_.Emit(vm::kAppend, to, list, item);
     Deliver(dest, to);
     return true;
   }
   if (callee.index == vm::kBuiltin_set) {
-    const Reg to = WholeReg(dest);
-    const Reg base = next_;
+    const size_t pending = pending_.size();
+    next_ = base;
     Positional(call);
+    CloseWindow(pending);
     code_.At(call.offset);
     code_.Emit(vm::kSetItem, to, base);
     Deliver(dest, to);
@@ -64,7 +67,6 @@ void Codegen::Call(const CallParts& call, Dest dest) {
   TempScope scope(*this);
   const Callee callee = Resolve(*call.callee);
   code_.At(call.offset);
-  if (Special(callee, call, dest)) return;
   // The window may begin in the destination itself when that is the highest temporary.
   Reg base = next_;
   if (call.piped) {
@@ -73,13 +75,16 @@ void Codegen::Call(const CallParts& call, Dest dest) {
   } else if (dest.kind == Dest::Kind::kTemp && dest.reg + 1 == next_) {
     base = dest.reg;
   }
+  if (Special(callee, call, dest, base)) return;
   next_ = base;
+  const size_t pending = pending_.size();
   // Where the answer goes when the instruction can put it anywhere.
   const Reg into = dest.IsReg() ? dest.reg : base;
   const bool tail = dest.kind == Dest::Kind::kTail;
   switch (callee.kind) {
     case Callee::Kind::kFunction:
       FunctionArguments(*callee.function, call);
+      CloseWindow(pending);
       code_.At(call.offset);
       if (next_ == base) NewTemp();
       if (tail) return code_.Emit(vm::kTailCallFunction, base, callee.function->index);
@@ -88,7 +93,7 @@ void Codegen::Call(const CallParts& call, Dest dest) {
     case Callee::Kind::kRaise:
       return RaiseNew(call);
     case Callee::Kind::kApply: {
-      const Reg function = Any(*call.arguments[0].value, true);
+      const Reg function = Any(*call.arguments[0].value, call.End());
       const Reg list = Any(*call.arguments[1].value);
       code_.At(call.offset);
       if (!dest.IsReg()) NewTemp();
@@ -98,6 +103,7 @@ void Codegen::Call(const CallParts& call, Dest dest) {
     case Callee::Kind::kBuiltin: {
       uint32_t count = Positional(call);
       if (Keywords(call)) ++count;  // start(): a trailing hash
+      CloseWindow(pending);
       if (count == 0) NewTemp();
       code_.At(call.offset);
       const bool pure = vm::BuiltinOf(static_cast<uint16_t>(callee.index)).kind == vm::BuiltinKind::kPure;
@@ -107,6 +113,7 @@ void Codegen::Call(const CallParts& call, Dest dest) {
     case Callee::Kind::kForeign: {
       uint32_t count = Positional(call);
       const bool keywords = Keywords(call);
+      CloseWindow(pending);
       if (keywords) ++count;
       if (count == 0) NewTemp();
       code_.At(call.offset);
@@ -124,10 +131,11 @@ void Codegen::Call(const CallParts& call, Dest dest) {
         rest.piped = value;
         next_ = value;
       } else {
-        Gen(*call.callee, Dest::Temp(function));
+        Operand(*call.callee, function, call.End());
       }
       uint32_t count = Positional(rest);
       const bool keywords = Keywords(rest);
+      CloseWindow(pending);
       if (keywords) ++count;
       code_.At(call.offset);
       const uint8_t flags = keywords ? vm::kKeywords : 0;
@@ -146,7 +154,8 @@ void Codegen::Spawn(const CallParts& call, Dest dest) {
   Reg base = next_;
   if (dest.kind == Dest::Kind::kTemp && dest.reg + 1 == next_) base = dest.reg;
   next_ = base;
-  LoadCallee(callee, *call.callee, NewTemp());
+  const size_t pending = pending_.size();
+  LoadCallee(callee, call, NewTemp());
   uint32_t count = 0;
   bool keywords = false;
   if (callee.kind == Callee::Kind::kFunction || callee.kind == Callee::Kind::kRaise) {
@@ -158,12 +167,13 @@ void Codegen::Spawn(const CallParts& call, Dest dest) {
     if (keywords) ++count;
     if (callee.kind == Callee::Kind::kBuiltin) keywords = false;
   }
+  CloseWindow(pending);
   code_.At(call.offset);
   code_.Emit(vm::kSpawn, base, count, dest.IsReg() ? dest.reg : base, keywords ? vm::kKeywords : 0);
   if (dest.kind == Dest::Kind::kTail) Deliver(dest, base);
 }
 
-void Codegen::LoadCallee(const Callee& callee, const Expr& expr, Reg to) {
+void Codegen::LoadCallee(const Callee& callee, const CallParts& call, Reg to) {
   switch (callee.kind) {
     case Callee::Kind::kFunction:
     case Callee::Kind::kRaise:
@@ -173,14 +183,14 @@ void Codegen::LoadCallee(const Callee& callee, const Expr& expr, Reg to) {
     case Callee::Kind::kForeign:
       return code_.Emit(vm::kLoadForeign, to, callee.index);
     case Callee::Kind::kValue:
-      return Gen(expr, Dest::Temp(to));
+      return Operand(*call.callee, to, call.End());
     case Callee::Kind::kApply:
       assert(false && "only called");
       return;
   }
 }
 
-// Positional arguments into new temporaries, from next_ on; the piped one first.
+// Positional arguments into new temporaries, from next_ on; the piped one first. Before the call: CloseWindow.
 uint32_t Codegen::Positional(const CallParts& call) {
   uint32_t count = 0;
   if (call.piped) {
@@ -188,9 +198,13 @@ uint32_t Codegen::Positional(const CallParts& call) {
     NewTemp();
     ++count;
   }
+  if (call.first != nullptr) {
+    Operand(*call.first, NewTemp(), call.End());
+    ++count;
+  }
   for (const Argument& argument : call.arguments) {
     if (argument.keyword) break;  // they come last
-    Gen(*argument.value, Dest::Temp(NewTemp()));
+    Operand(*argument.value, NewTemp(), call.End());
     ++count;
   }
   return count;
@@ -199,14 +213,16 @@ uint32_t Codegen::Positional(const CallParts& call) {
 // The keyword arguments as a hash in one new temporary; false: there are none.
 bool Codegen::Keywords(const CallParts& call) {
   const Reg to = next_;
+  const size_t pending = pending_.size();
   uint32_t count = 0;
   for (const Argument& argument : call.arguments) {
     if (!argument.keyword) continue;
     LoadValue(vm::MakeString(argument.keyword->text), NewTemp());
-    Gen(*argument.value, Dest::Temp(NewTemp()));
+    Operand(*argument.value, NewTemp(), call.End());
     ++count;
   }
   if (count == 0) return false;
+  CloseWindow(pending);
   code_.At(call.offset);
   code_.Emit(vm::kNewHash, to, to, count);
   next_ = to + 1;
@@ -230,7 +246,7 @@ void Codegen::FunctionArguments(const FunctionScope& function, const CallParts& 
       at = positional + static_cast<size_t>(std::count(bound.begin(), bound.end(), true));
     assert(at < wanted && !bound[at]);
     bound[at] = true;
-    Gen(*argument.value, Dest::Temp(first + static_cast<Reg>(at)));
+    Operand(*argument.value, first + static_cast<Reg>(at), call.End());
   }
   for (size_t i = positional; i < wanted; ++i) {
     if (!bound[i]) code_.Emit(vm::kLoadNull, first + static_cast<Reg>(i));
@@ -239,9 +255,11 @@ void Codegen::FunctionArguments(const FunctionScope& function, const CallParts& 
 
 void Codegen::RaiseNew(const CallParts& call) {
   const Reg base = next_;
+  const size_t pending = pending_.size();
   FunctionArguments(*program_.raise->function, call);
+  CloseWindow(pending);
   // A message left out is empty, not null.
-  bool has_message = call.arguments.size() + (call.piped ? 1 : 0) >= 2;
+  bool has_message = call.Count() >= 2;
   for (const Argument& argument : call.arguments) {
     if (argument.keyword && argument.keyword->text == "message") has_message = true;
     if (argument.keyword && argument.keyword->text == "data" && call.arguments.size() == 2) has_message = false;

@@ -144,7 +144,7 @@ bool Codegen::BranchCompare(const BinaryExpr& binary, bool when, Label label) {
       return true;
     }
   }
-  Reg a = Any(*binary.operands[0], true);
+  Reg a = Any(*binary.operands[0], binary.operands[1]->span.end);
   Reg b = Any(*binary.operands[1]);
   op = binary.ops[0];
   if (op == BinaryOp::kGt || op == BinaryOp::kGe) {
@@ -257,6 +257,8 @@ void Codegen::For(const ForExpr& loop, Dest dest) {
     code_.At(loop.subject->span.begin);
     code_.JumpIf(loop.second ? vm::kIterNext2 : vm::kIterNext1, base, body);
     code_.Bind(end);
+    // A reference left behind would make the next change of the collection copy it.
+    if (optimize_) code_.Emit(vm::kLoadNull, base);
   }
   code_.At(loop.span.begin);
   Null(dest);

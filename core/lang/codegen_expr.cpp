@@ -133,7 +133,7 @@ void Codegen::GenInto(const Expr& expr, Dest dest) {
       return Assign(As<AssignExpr>(expr), dest);
     case ExprKind::kCall: {
       const auto& call = As<CallExpr>(expr);
-      return Call({call.callee.get(), call.arguments, std::nullopt, expr.span.begin}, dest);
+      return Call({.callee = call.callee.get(), .arguments = call.arguments, .offset = expr.span.begin}, dest);
     }
     case ExprKind::kIndex:
       return Index(As<IndexExpr>(expr), dest);
@@ -162,21 +162,46 @@ void Codegen::GenInto(const Expr& expr, Dest dest) {
   }
 }
 
-// The value in some register: a variable's own, or a new temporary. more_follow: operands evaluated later might assign
-// the variable, so it is copied where the function has such assignments.
-Reg Codegen::Any(const Expr& expr, bool more_follow) {
-  const bool copy = more_follow && scope_.operand_assigns && !TEAL_MUTANT("operand_not_copied");
-  if (!copy && expr.kind == ExprKind::kName) {
-    const Reg reg = LocalOf(As<NameExpr>(expr).name);
-    if (reg != kNoReg && reg != kSelfFunction) return reg;
-  }
-  if (!copy && expr.kind == ExprKind::kAssign) {
-    Gen(expr, Dest::None());
-    return LocalOf(As<NameExpr>(*As<AssignExpr>(expr).target).name);
+// The register of a local variable; kNoReg: the expression is none.
+Reg Codegen::VariableOf(const Expr& expr) const {
+  if (expr.kind != ExprKind::kName) return kNoReg;
+  const Reg reg = LocalOf(As<NameExpr>(expr).name);
+  return reg == kSelfFunction ? kNoReg : reg;
+}
+
+// Do operands in [from, until) of the source assign the variable?
+bool Codegen::Reassigned(const Expr& name, uint32_t from, uint32_t until) const {
+  if (from >= until || scope_.operand_assigns.empty() || TEAL_MUTANT("operand_not_copied")) return false;
+  return scope_.AssignedWithin(program_.names.Intern(As<NameExpr>(name).name), from, until);
+}
+
+// The value in some register: a variable's own, or a new temporary. The operands that follow, before the value is used,
+// end at `until`: a variable that they assign is copied.
+Reg Codegen::Any(const Expr& expr, uint32_t until) {
+  const Expr& variable = expr.kind == ExprKind::kAssign ? *As<AssignExpr>(expr).target : expr;
+  const Reg reg = VariableOf(variable);
+  if (reg != kNoReg && !Reassigned(variable, expr.span.end, until)) {
+    if (expr.kind == ExprKind::kAssign) Gen(expr, Dest::None());
+    return reg;
   }
   const Reg temp = NewTemp();
   Gen(expr, Dest::Temp(temp));
   return temp;
+}
+
+// An operand of a window, whose last operand ends at `until`. A variable may have to wait for CloseWindow.
+void Codegen::Operand(const Expr& expr, Reg to, uint32_t until) {
+  if (optimize_ && VariableOf(expr) != kNoReg && !Reassigned(expr, expr.span.end, until)) {
+    pending_.emplace_back(&expr, to);
+  } else {
+    Gen(expr, Dest::Temp(to));
+  }
+}
+
+// All operands are evaluated; `pending` is the size that pending_ had when the window was begun.
+void Codegen::CloseWindow(size_t pending) {
+  for (size_t i = pending; i < pending_.size(); ++i) Gen(*pending_[i].first, Dest::Temp(pending_[i].second));
+  pending_.resize(pending);
 }
 
 void Codegen::Name(const NameExpr& name, Dest dest) {
@@ -232,7 +257,7 @@ void Codegen::Unary(const UnaryExpr& unary, Dest dest) {
   if (unary.op == UnaryOp::kAsync) {
     assert(unary.operand->kind == ExprKind::kCall);
     const auto& call = As<CallExpr>(*unary.operand);
-    return Spawn({call.callee.get(), call.arguments, std::nullopt, unary.op_span.begin}, dest);
+    return Spawn({.callee = call.callee.get(), .arguments = call.arguments, .offset = unary.op_span.begin}, dest);
   }
   const Reg to = WholeReg(dest);
   Reg operand;
@@ -251,7 +276,7 @@ void Codegen::Unary(const UnaryExpr& unary, Dest dest) {
 }
 
 // to = left op right, where right is evaluated first.
-void Codegen::Step(BinaryOp op, Reg to, Reg left, const Expr& right, bool more_follow) {
+void Codegen::Step(BinaryOp op, Reg to, Reg left, const Expr& right) {
   const uint32_t at = code_.offset();
   Value value;
   if (Folded(right, &value) && ConstantOp(op) != vm::kNop) {
@@ -266,7 +291,7 @@ void Codegen::Step(BinaryOp op, Reg to, Reg left, const Expr& right, bool more_f
     if (index < kNarrowConstants) return code_.Emit(ConstantOp(op), to, left, index);
   }
   TempScope scope(*this);
-  Reg other = Any(right, more_follow);
+  Reg other = Any(right);
   code_.At(at);
   if ((op == BinaryOp::kGt || op == BinaryOp::kGe) && !TEAL_MUTANT("greater_not_swapped")) std::swap(left, other);
   code_.Emit(RegisterOp(op), to, left, other);
@@ -292,7 +317,7 @@ void Codegen::Binary(const BinaryExpr& binary, Dest dest) {
     LoadValue(value, left);
   } else if (binary.operands[0]->kind == ExprKind::kName || binary.operands[0]->kind == ExprKind::kAssign ||
              dest.kind == Dest::Kind::kVariable) {
-    left = Any(*binary.operands[0], true);
+    left = Any(*binary.operands[0], binary.operands[1]->span.end);
   } else {
     left = between;
     Gen(*binary.operands[0], Dest::Temp(left));
@@ -301,7 +326,7 @@ void Codegen::Binary(const BinaryExpr& binary, Dest dest) {
     const bool last = i + 1 == binary.ops.size();
     const Reg into = last ? to : between;
     code_.At(binary.op_spans[i].begin);
-    Step(binary.ops[i], into, left, *binary.operands[i + 1], false);
+    Step(binary.ops[i], into, left, *binary.operands[i + 1]);
     left = into;
   }
   Deliver(dest, left);
@@ -336,7 +361,10 @@ void Codegen::List(const ListExpr& list, Dest dest) {
     TempScope batch(*this);
     const size_t size = std::min(kBatch, count - done);
     const Reg first = next_;
-    for (size_t i = 0; i < size; ++i) Gen(*list.items[done + i], Dest::Temp(NewTemp()));
+    const size_t pending = pending_.size();
+    const uint32_t until = size == 0 ? 0 : list.items[done + size - 1]->span.end;
+    for (size_t i = 0; i < size; ++i) Operand(*list.items[done + i], NewTemp(), until);
+    CloseWindow(pending);
     code_.At(list.span.begin);
     if (done == 0) {
       code_.Emit(vm::kNewList, to, size == 0 ? to : first, static_cast<uint32_t>(size));
@@ -361,10 +389,13 @@ void Codegen::Hash(const HashExpr& hash, Dest dest) {
     TempScope batch(*this);
     const size_t size = std::min(kBatch, count - done);
     const Reg first = next_;
+    const size_t pending = pending_.size();
+    const uint32_t until = size == 0 ? 0 : hash.entries[done + size - 1].second->span.end;
     for (size_t i = 0; i < size; ++i) {
-      Gen(*hash.entries[done + i].first, Dest::Temp(NewTemp()));
-      Gen(*hash.entries[done + i].second, Dest::Temp(NewTemp()));
+      Operand(*hash.entries[done + i].first, NewTemp(), until);
+      Operand(*hash.entries[done + i].second, NewTemp(), until);
     }
+    CloseWindow(pending);
     code_.At(hash.span.begin);
     if (done == 0) {
       code_.Emit(vm::kNewHash, to, size == 0 ? to : first, static_cast<uint32_t>(size));
@@ -407,7 +438,7 @@ void Codegen::Format(const FormatExpr& format, Dest dest) {
 void Codegen::Index(const IndexExpr& index, Dest dest) {
   TempScope scope(*this);
   const Reg to = WholeReg(dest);
-  const Reg object = Any(*index.object, true);
+  const Reg object = Any(*index.object, index.index->span.end);
   Value value;
   if (Folded(*index.index, &value) && FitsImm(value)) {
     code_.At(index.span.begin);
@@ -424,14 +455,16 @@ void Codegen::Slice(const SliceExpr& slice, Dest dest) {
   TempScope scope(*this);
   const Reg to = WholeReg(dest);
   const Reg base = next_;
+  const size_t pending = pending_.size();
   for (const ExprPtr* part : {&slice.object, &slice.from, &slice.to}) {
     const Reg reg = NewTemp();
     if (*part != nullptr) {
-      Gen(**part, Dest::Temp(reg));
+      Operand(**part, reg, slice.span.end);
     } else {
       code_.Emit(vm::kLoadNull, reg);
     }
   }
+  CloseWindow(pending);
   code_.At(slice.span.begin);
   code_.Emit(vm::kSlice, to, base);
   Deliver(dest, to);
@@ -489,22 +522,34 @@ void Codegen::Closure(const FunctionExpr& function, Dest dest) {
 void Codegen::Pipe(const PipeExpr& pipe, Dest dest) {
   TempScope scope(*this);
   const Reg value = dest.kind == Dest::Kind::kTemp && dest.reg + 1 == next_ ? dest.reg : NewTemp();
-  Gen(*pipe.stages[0], Dest::Temp(value));
-  for (size_t i = 1; i < pipe.stages.size(); ++i) {
+  const Expr& start = *pipe.stages[0];
+  size_t i = 1;
+  if (optimize_ && VariableOf(start) != kNoReg && pipe.stages[1]->kind == ExprKind::kCall) {
+    // x |> f(y) is f(x, y): the variable takes part in the call's window as any other argument.
+    const auto& call = As<CallExpr>(*pipe.stages[1]);
+    next_ = value + 1;
+    Call({.callee = call.callee.get(), .arguments = call.arguments, .first = &start, .offset = call.span.begin},
+         pipe.stages.size() == 2 ? dest : Dest::Temp(value));
+    i = 2;
+  } else {
+    Gen(start, Dest::Temp(value));
+  }
+  for (; i < pipe.stages.size(); ++i) {
     const bool last = i + 1 == pipe.stages.size();
     const Dest stage_dest = last ? dest : Dest::Temp(value);
     const Expr& stage = *pipe.stages[i];
     next_ = value + 1;
     if (stage.kind == ExprKind::kCall) {
       const auto& call = As<CallExpr>(stage);
-      Call({call.callee.get(), call.arguments, value, stage.span.begin}, stage_dest);
+      Call({.callee = call.callee.get(), .arguments = call.arguments, .piped = value, .offset = stage.span.begin},
+           stage_dest);
     } else if (stage.kind == ExprKind::kUnary && As<UnaryExpr>(stage).op == UnaryOp::kAwait &&
                As<UnaryExpr>(stage).operand == nullptr) {
       code_.At(stage.span.begin);
       code_.Emit(vm::kAwait, value, value);
       if (last) Deliver(stage_dest, value);
     } else {
-      Call({&stage, {}, value, stage.span.begin}, stage_dest);
+      Call({.callee = &stage, .arguments = {}, .piped = value, .offset = stage.span.begin}, stage_dest);
     }
   }
 }

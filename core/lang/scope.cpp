@@ -1,5 +1,6 @@
 #include "core/lang/scope.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace teal::lang {
@@ -109,7 +110,9 @@ class Collector {
         return;
       case ExprKind::kAssign: {
         const auto& assign = As<AssignExpr>(*expr);
-        if (operands_ > 0) scope_.operand_assigns = true;
+        if (operands_ > 0 && assign.target->kind == ExprKind::kName) {
+          scope_.operand_assigns.push_back({expr->span.begin, names_.Intern(As<NameExpr>(*assign.target).name)});
+        }
         Bind(*assign.target);
         if (assign.value->kind == ExprKind::kFunction && assign.target->kind == ExprKind::kName) {
           return Closure(As<FunctionExpr>(*assign.value), names_.Intern(As<NameExpr>(*assign.target).name));
@@ -182,6 +185,15 @@ class Collector {
 };
 
 }  // namespace
+
+bool FunctionScope::AssignedWithin(NameId name, uint32_t from, uint32_t to) const {
+  auto at = std::lower_bound(operand_assigns.begin(), operand_assigns.end(), from,
+                             [](const OperandAssign& each, uint32_t offset) { return each.offset < offset; });
+  for (; at != operand_assigns.end() && at->offset < to; ++at) {
+    if (at->name == name) return true;
+  }
+  return false;
+}
 
 void CollectScopes(FunctionScope& top, NameTable& names, std::deque<FunctionScope>& all, ConstantPool* constants) {
   // Marks are kept between calls: a serial number is never used twice.

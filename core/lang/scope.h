@@ -43,11 +43,17 @@ struct FunctionScope {
   std::vector<FunctionScope*> closures;  // directly within, in order of the source
   NameId self = kNoName;                 // the name this closure is assigned to
   bool self_used = false;                // it calls itself by that name
-  bool operand_assigns = false;          // an operand somewhere assigns: operands before it must be copied
+  struct OperandAssign {
+    uint32_t offset;  // of the source
+    NameId name;
+  };
+  std::vector<OperandAssign> operand_assigns;  // assignments within operands, in order of the source
 
   const std::vector<Ident>& ParameterIdents() const {
     return closure != nullptr ? closure->parameters : item->parameters;
   }
+  // Does an operand that begins in [from, to) of the source assign `name`? Then operands before it must keep its value.
+  bool AssignedWithin(NameId name, uint32_t from, uint32_t to) const;
   const BlockExpr& Body() const { return closure != nullptr ? *closure->body : *item->body; }
 };
 
