@@ -300,8 +300,8 @@ class CheckpointReader {
   std::vector<FrameRecord>& frames_ = *frames_scratch_;
   std::vector<uint32_t>& bases_ = *bases_scratch_;
   std::vector<Value> sealed_values_;  // the live registers of the frames from segments
-  size_t sealed_ = 0;   // frames from segments
-  bool plain_ = false;  // nothing is cut
+  size_t sealed_ = 0;                 // frames from segments
+  bool plain_ = false;                // nothing is cut
 };
 
 Result<std::unique_ptr<Thread>> ReadCheckpoint(std::string_view state, std::shared_ptr<const Program> program,

@@ -5,9 +5,9 @@
 
 namespace teal::vm {
 
-// Lends a vector, empty at first, that may already have room: each OS thread keeps one of each type between uses, unless
-// it has grown large. Several may be in use at once; one is used by one OS thread. For block scope and members of
-// objects that live there.
+// Lends a vector, empty at first, that may already have room: each OS thread keeps one of each type between uses,
+// unless it has grown large. Several may be in use at once; one is used by one OS thread. For block scope and members
+// of objects that live there.
 template <typename T>
 class Scratch {
  public:

@@ -22,7 +22,7 @@ std::string SourceOf(const std::string& state_file) {
   Result<std::unique_ptr<Thread>> thread = ReadCheckpoint(FileText(state_file), *program, source);
   if (!thread.ok()) return thread.failure().message;
   (*thread)->Resolve(Value());
-  EXPECT_EQ((*thread)->Run(1000), RunState::kDone);
+  EXPECT_EQ((*thread)->Run(kPlenty), RunState::kDone);
   return SourceForm((*thread)->result());
 }
 

@@ -32,23 +32,19 @@ std::shared_ptr<const Program> Gatherer() {
       "  kReturn r3\n");
 }
 
-struct Outcome {
-  uint64_t bytes = 0;
-  std::string last;
-};
-
-// Runs `steps` answers through the function, with a checkpoint each; reads back and goes on every `reload` steps.
+// Runs `steps` answers through the function, with a checkpoint for every `every` of them; reads back and goes on every
+// `reload` steps.
 template <typename Answer>
 uint64_t BytesOf(const char* function, uint64_t steps, uint64_t reload, Answer answer,
-                 std::vector<Value> arguments = {}) {
+                 std::vector<Value> arguments = {}, uint64_t every = 1) {
   static const std::shared_ptr<const Program> program = Gatherer();
   uint32_t index = 0;
   EXPECT_NE(program->FindEntry(function, &index), nullptr);
   auto thread = std::make_unique<Thread>(program, "main/1", Value::Function(index), std::move(arguments));
   SegmentStore store;
   for (uint64_t n = 0; n < steps; n++) {
-    EXPECT_EQ(thread->Run(1000), RunState::kRequest);
-    const std::string state = store.Save(*thread);
+    EXPECT_EQ(thread->Run(kPlenty), RunState::kRequest);
+    const std::string state = n % every == every - 1 ? store.Save(*thread) : std::string();
     if (reload > 0 && n % reload == reload - 1) {
       auto again = store.Load(state, program);
       if (again == nullptr) return 0;
@@ -63,7 +59,7 @@ uint64_t BytesOf(const char* function, uint64_t steps, uint64_t reload, Answer a
   return store.bytes;
 }
 
-constexpr uint64_t kSteps = 10000;
+constexpr uint64_t kSteps = kSanitized ? 3000 : 10000;
 
 TEST(CheckpointGrowth, ListOfNumbers) {
   auto answer = [](uint64_t n) { return Value::Int(static_cast<int64_t>(n)); };
@@ -84,7 +80,7 @@ TEST(CheckpointGrowth, ListOfRecords) {
 
 TEST(CheckpointGrowth, ListOfLargeTexts) {
   auto answer = [](uint64_t n) { return MakeString(std::to_string(n) + std::string(6000, 'a')); };
-  EXPECT_LE(BytesOf("list", 2000, 501, answer), 2000 * (6000 + 5000));
+  EXPECT_LE(BytesOf("list", kSteps / 5, 501, answer), kSteps / 5 * (6000 + 5000));
 }
 
 TEST(CheckpointGrowth, Text) {
@@ -101,7 +97,14 @@ TEST(CheckpointGrowth, DeepRecursion) {
   auto answer = [](uint64_t) { return Value(); };
   const uint64_t bytes = BytesOf("deep", kSteps, 997, answer, {Value::Int(0)});
   EXPECT_LE(bytes, kSteps * 1500);
-  EXPECT_LE(BytesOf("deep", 40000, 0, answer, {Value::Int(0)}), 40000 * 1500u);
+  EXPECT_LE(BytesOf("deep", kSteps * 4, 0, answer, {Value::Int(0)}), kSteps * 4 * 1500);
+}
+
+// As deep as a stack can be: each frame is written once, however often the stack is.
+TEST(CheckpointGrowth, TheDeepestRecursion) {
+  auto answer = [](uint64_t) { return Value(); };
+  const uint64_t levels = kFramesMax - 1;
+  EXPECT_LE(BytesOf("deep", levels, 0, answer, {Value::Int(0)}, 100), levels * 60);
 }
 
 }  // namespace

@@ -14,6 +14,26 @@
 
 namespace teal::vm {
 
+// A budget that no test uses up.
+inline constexpr uint64_t kPlenty = 1u << 30;
+
+// Sanitizers take several times as long: fewer rounds then, of the same things.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+#else
+inline constexpr bool kSanitized = false;
+#endif
+template <typename Number>
+constexpr Number Rounds(Number rounds) {
+  return kSanitized ? rounds / 10 : rounds;
+}
+
 // Keeps segments as a store would, and counts what it was given.
 struct SegmentStore {
   std::map<Sha256, std::string> segments;
@@ -76,7 +96,7 @@ inline std::unique_ptr<Thread> Holding(Value value) {
   std::vector<Value> arguments;
   arguments.push_back(std::move(value));
   auto thread = std::make_unique<Thread>(Holder(), "main/1", Value::Function(0), std::move(arguments));
-  EXPECT_EQ(thread->Run(1000), RunState::kRequest);
+  EXPECT_EQ(thread->Run(kPlenty), RunState::kRequest);
   return thread;
 }
 

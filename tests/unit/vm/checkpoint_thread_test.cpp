@@ -32,7 +32,7 @@ void ExpectRefused(const proto::ThreadState& message, const std::string& what) {
 }
 
 TEST(CheckpointThread, AnyValueComesBack) {
-  for (uint64_t seed = 0; seed < 100; seed++) {
+  for (uint64_t seed = 0; seed < Rounds(100); seed++) {
     Value value = RandomValues(seed).Next(6);
     const std::string plain = EncodeValue(value).value();
     auto thread = Holding(value);
@@ -51,7 +51,7 @@ TEST(CheckpointThread, AnyValueComesBack) {
     EXPECT_TRUE(WriteCheckpoint(*again)->segments.empty());
     EXPECT_EQ(again->request().kind, RequestKind::kForeign);
     again->Resolve(Value());
-    ASSERT_EQ(again->Run(1000), RunState::kDone);
+    ASSERT_EQ(again->Run(kPlenty), RunState::kDone);
     EXPECT_EQ(SourceForm(again->result()), SourceForm(value));
     EXPECT_EQ(TypeName(again->result()), TypeName(value));
   }
@@ -68,7 +68,7 @@ TEST(CheckpointThread, TheSameStateGivesTheSameBytesWhateverItsPast) {
     auto holder = Holding(std::move(grown));
     store.Save(*holder);
     holder->Resolve(Value());
-    ASSERT_EQ(holder->Run(1000), RunState::kDone);
+    ASSERT_EQ(holder->Run(kPlenty), RunState::kDone);
     grown = holder->result();
   }
   Value fresh = MakeList();
@@ -91,13 +91,13 @@ TEST(CheckpointThread, AChangedElementWritesItsChunk) {
   std::vector<Value> arguments;
   arguments.push_back(std::move(list));
   Thread thread(program, "main/1", Value::Function(0), std::move(arguments));
-  ASSERT_EQ(thread.Run(1000), RunState::kRequest);
+  ASSERT_EQ(thread.Run(kPlenty), RunState::kRequest);
   SegmentStore store;
   store.Save(thread);
   const uint64_t first = store.bytes;
   for (int64_t n = 0; n < 20; n++) {
     thread.Resolve(Value::Int(n * 991));
-    ASSERT_EQ(thread.Run(1000), RunState::kRequest);
+    ASSERT_EQ(thread.Run(kPlenty), RunState::kRequest);
     const std::string state = store.Save(thread);
     ASSERT_NE(store.Load(state, program), nullptr);
   }
@@ -113,14 +113,14 @@ TEST(CheckpointThread, WhatIsReachedNoMoreIsGivenOutAgain) {
       "  kJump loop\n");
   Thread thread(program, "main/1", Value::Function(0), {Value()});
   const Value large = MakeString(std::string(10000, 'a'));
-  ASSERT_EQ(thread.Run(1000), RunState::kRequest);
+  ASSERT_EQ(thread.Run(kPlenty), RunState::kRequest);
   for (int n = 0; n < 3; n++) {
     thread.Resolve(large);
-    ASSERT_EQ(thread.Run(1000), RunState::kRequest);
+    ASSERT_EQ(thread.Run(kPlenty), RunState::kRequest);
     EXPECT_EQ(WriteCheckpoint(thread)->segments.size(), 1u);  // two equal chunks are one
     EXPECT_EQ(WriteCheckpoint(thread)->segments.size(), 0u);
     thread.Resolve(Value());
-    ASSERT_EQ(thread.Run(1000), RunState::kRequest);
+    ASSERT_EQ(thread.Run(kPlenty), RunState::kRequest);
     EXPECT_EQ(WriteCheckpoint(thread)->segments.size(), 0u);
   }
 }
@@ -153,7 +153,7 @@ TEST(CheckpointThread, EveryRequestIsThereAgain) {
                                RequestKind::kHost,    RequestKind::kForeign, RequestKind::kForeign};
   const size_t counts[] = {2, 2, 1, 1, 1, 2};
   for (size_t n = 0; n < std::size(kinds); n++) {
-    ASSERT_EQ(thread->Run(1000), RunState::kRequest) << n;
+    ASSERT_EQ(thread->Run(kPlenty), RunState::kRequest) << n;
     thread->TakeStep();
     SegmentStore store;
     const std::string state = store.Save(*thread);
@@ -167,7 +167,7 @@ TEST(CheckpointThread, EveryRequestIsThereAgain) {
     for (size_t i = 0; i < counts[n]; i++) EXPECT_EQ(SourceForm(thread->request().arguments[i]), arguments[i]);
     thread->Resolve(Value::Int(static_cast<int64_t>(n)));
   }
-  ASSERT_EQ(thread->Run(1000), RunState::kDone);
+  ASSERT_EQ(thread->Run(kPlenty), RunState::kDone);
   EXPECT_EQ(thread->result().AsInt(), 5);
 }
 
@@ -218,7 +218,7 @@ TEST(CheckpointThread, TailCallsAreKept) {
       "  kTailCallFunction r1 @walk\n");
   for (int64_t calls : {1, 15, 16, 17, 40}) {
     Thread thread(program, "main/1", Value::Function(0), {Value::Int(calls)});
-    ASSERT_EQ(thread.Run(100000), RunState::kRequest);
+    ASSERT_EQ(thread.Run(kPlenty), RunState::kRequest);
     SegmentStore store;
     const std::string state = store.Save(thread);
     Parsed(state);
@@ -265,7 +265,7 @@ TEST(CheckpointThread, ForgedStatesDoNoHarm) {
   const std::string state = store.Save(*thread);
   const std::string body = state.substr(0, state.size() - 5);
   std::mt19937_64 random(1);
-  for (int n = 0; n < 1500; n++) {
+  for (int n = 0; n < Rounds(1500); n++) {
     std::string forged = body;
     for (int changes = 1 + static_cast<int>(random() % 3); changes > 0; changes--) {
       forged[n % 2 == 0 ? random() % forged.size() : 45 + random() % 40] =
@@ -334,7 +334,7 @@ TEST(CheckpointThread, NamesTheExecutableItNeeds) {
 
 TEST(CheckpointThread, DepthIsNoLimit) {
   Value value;
-  for (int i = 0; i < 1000000; i++) value = ListAppend(MakeList(1), std::move(value));
+  for (int i = 0; i < Rounds(1000000); i++) value = ListAppend(MakeList(1), std::move(value));
   auto thread = Holding(std::move(value));
   SegmentStore store;
   const std::string state = store.Save(*thread);
@@ -359,7 +359,7 @@ TEST(CheckpointThread, TooLargeNamesTheLimit) {
 }
 
 TEST(CheckpointThread, ThreadsThatShareAValueMayBeWrittenAtOnce) {
-  for (int round = 0; round < 20; round++) {
+  for (int round = 0; round < (kSanitized ? 6 : 20); round++) {
     Value list = MakeList();
     for (int64_t n = 0; n < 3000; n++) list = ListAppend(std::move(list), MakeString("item " + std::to_string(n)));
     Value shared = ListOf({list, MakeString(std::string(20000, 's')), std::move(list)});

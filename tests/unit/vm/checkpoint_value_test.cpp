@@ -33,7 +33,7 @@ TEST(CheckpointValue, EveryKindComesBack) {
   ExpectComesBack(MakeList());
   ExpectComesBack(MakeHash());
   ExpectComesBack(MakeSecret("token"));
-  for (uint64_t seed = 0; seed < 400; seed++) ExpectComesBack(RandomValues(seed).Next(5));
+  for (uint64_t seed = 0; seed < Rounds(400); seed++) ExpectComesBack(RandomValues(seed).Next(5));
 }
 
 TEST(CheckpointValue, KeepsTheBitsOfNan) {
@@ -65,7 +65,7 @@ TEST(CheckpointValue, DoublingValuesStaySmall) {
 
 TEST(CheckpointValue, DepthIsNoLimit) {
   Value value;
-  for (int i = 0; i < 1000000; i++) value = ListAppend(MakeList(1), std::move(value));
+  for (int i = 0; i < Rounds(1000000); i++) value = ListAppend(MakeList(1), std::move(value));
   const std::string bytes = Encoded(value);
   Result<Value> again = DecodeValue(bytes, nullptr);
   ASSERT_TRUE(again.ok()) << again.failure().message;
@@ -140,7 +140,7 @@ TEST(CheckpointValue, ForgedBytesDoNoHarm) {
   const std::string good = Encoded(RandomValues(3).Next(4));
   const std::string body = good.substr(0, good.size() - 5);
   std::mt19937_64 random(1);
-  for (int n = 0; n < 20000; n++) {
+  for (int n = 0; n < Rounds(20000); n++) {
     std::string forged = body;
     for (int changes = 1 + static_cast<int>(random() % 3); changes > 0; changes--)
       forged[random() % forged.size()] = static_cast<char>(random());
