@@ -47,9 +47,13 @@ void FrameStack::Grow() {
 // ---- construction ----
 
 Thread::Thread(std::shared_ptr<const Program> program, std::string tid)
-    : program_(std::move(program)), tid_(std::move(tid)) {
-  const Sha256 digest = Sha256Of(tid_);
-  std::memcpy(&origin_, digest.data(), sizeof origin_);
+    : program_(std::move(program)), tid_(std::move(tid)) {}
+
+uint64_t Thread::OriginOf(std::string_view tid) {
+  const Sha256 digest = Sha256Of(tid);
+  uint64_t origin = 0;
+  std::memcpy(&origin, digest.data(), sizeof origin);
+  return origin;
 }
 
 Thread::Thread(std::shared_ptr<const Program> program, std::string tid, Value callee, std::vector<Value> arguments,
@@ -246,7 +250,28 @@ Value Thread::TraceHere() const {
   return TraceOf(Stack(), tid_, program_->files());
 }
 
+void Thread::DropDead() {
+  assert(state_ == RunState::kRequest);
+  const std::vector<Function>& functions = program_->functions();
+  const Frame& last = frames_.back();
+  const RequestPlace place = RequestOf(functions[last.function].code[last.pc - 1], registers_ + last.base);
+  for (uint32_t n = 0; n < frames_.size(); n++) {
+    const Frame& frame = frames_[n];
+    const std::vector<bool>* live = functions[frame.function].LiveAt(frame.pc);
+    assert(live != nullptr);
+    const bool top = n + 1 == frames_.size();
+    // What stands in the callee's window belongs to the callee.
+    const size_t count = top ? live->size() : std::min<size_t>(live->size(), frames_[n + 1].base - frame.base);
+    for (uint32_t r = 0; r < count; r++) {
+      const bool kept =
+          top && ((r >= place.first && r - place.first < place.count) || (place.spread && r == place.second));
+      if (!(*live)[r] && !kept) registers_[frame.base + r] = Value();
+    }
+  }
+}
+
 void Thread::Shrink() {
+  if (state_ == RunState::kRequest) DropDead();
   uint32_t needed = 0;
   // A caller's window may reach higher than its callee's.
   for (const Frame& frame : frames_)

@@ -175,7 +175,7 @@ class Thread {
   std::vector<FrameView> Stack() const;  // bottom first, replaced ones included
   // The trace of the place the thread is at: entry point first.
   Value TraceHere() const;
-  // Gives back memory that a parked thread does not need.
+  // Gives back memory that a parked thread does not need: room, and values that it will not look at again.
   void Shrink();
   // Bytes of this object, its stack and the values it reaches (an object in several registers counts each time).
   uint64_t MemorySize() const;
@@ -195,10 +195,20 @@ class Thread {
   // top_pc: of the instruction that the top frame is at.
   std::vector<FrameView> Stack(uint32_t top_pc) const;
   void ClearRequest();
+  // Nulls the registers that a checkpoint would leave out. Precondition: state is kRequest.
+  void DropDead();
+  // Names this thread in the identity of its closures: a hash of the tid. Made when first asked for, because most
+  // threads that come back from a checkpoint never ask.
+  uint64_t Origin() {
+    if (origin_ == 0) [[unlikely]]
+      origin_ = OriginOf(tid_);
+    return origin_;
+  }
+  static uint64_t OriginOf(std::string_view tid);
 
   std::shared_ptr<const Program> program_;
   std::string tid_;
-  uint64_t origin_ = 0;    // hash of tid, for closures
+  uint64_t origin_ = 0;    // 0: not yet computed; see Origin()
   uint64_t closures_ = 0;  // made so far
   uint64_t next_step_ = 0;
   Value* registers_ = nullptr;  // capacity_ values; all constructed
