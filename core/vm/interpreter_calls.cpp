@@ -55,25 +55,6 @@ bool Interpreter::MakeRoom(Thread& thread, uint64_t end, bool frame) {
   return Failed(thread, "stack_overflow", "the variables of the calls within each other take more than 256 MiB");
 }
 
-bool Interpreter::CanStopAt(const Function& function, uint32_t pc) {
-  if (pc == 0) return true;
-  // The map of a call's return lacks the call's destination, which is there already when a jump comes by.
-  const Instruction& before = function.code[pc - 1];
-  switch (before.op) {
-    case kCall:
-    case kCallFunction:
-    case kTailCall:
-    case kApply:
-    case kCallForeign:
-    case kSpawn:
-    case kAwait:
-    case kHost:
-      return false;
-    default:
-      return function.LiveAt(pc) != nullptr;
-  }
-}
-
 void Interpreter::RecordTailCall(Thread& thread, Frame& frame) {
   if (frame.tail_history == 0) {
     thread.tail_histories_.emplace_back();

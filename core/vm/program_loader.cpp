@@ -271,8 +271,8 @@ bool ProgramLoader::DecodeFunction(const proto::Function& from, const proto::Exe
   const auto size = static_cast<uint32_t>(to->code.size());
   for (const proto::Handler& handler : from.handlers()) {
     if (HasUnknown(handler)) return Bad("a handler: unknown fields");
-    if (handler.from() >= handler.to() || handler.to() > size || handler.target() >= size ||
-        handler.error_register() >= to->registers) {
+    if (handler.from() >= handler.to() || handler.to() > size || handler.target() < handler.to() ||
+        handler.target() >= size || handler.error_register() >= to->registers) {
       return Bad("a handler from " + std::to_string(handler.from()) + " to " + std::to_string(handler.to()) +
                  ", target " + std::to_string(handler.target()) + ", register " +
                  std::to_string(handler.error_register()));

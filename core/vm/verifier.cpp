@@ -58,9 +58,12 @@ class Verifier {
   }
   bool Target(int64_t offset) {
     int64_t target = int64_t{pc_} + 1 + offset;
-    if ((target >= 0 && target < static_cast<int64_t>(function_.code.size())) || TEAL_MUTANT("verify_no_jumps"))
-      return true;
-    return Bad("jump to " + std::to_string(target) + ", outside the code");
+    if ((target < 0 || target >= static_cast<int64_t>(function_.code.size())) && !TEAL_MUTANT("verify_no_jumps"))
+      return Bad("jump to " + std::to_string(target) + ", outside the code");
+    // A loop without a place to stop would run for ever.
+    if (offset < 0 && !CanStopAt(function_, static_cast<uint32_t>(target)))
+      return Bad("jump back to " + std::to_string(target) + ", where the thread cannot stop");
+    return true;
   }
   bool BuiltinArguments(uint16_t id, uint32_t count, bool pure) {
     const BuiltinInfo& info = BuiltinOf(id);
@@ -194,6 +197,11 @@ bool IsCallOrRequest(uint8_t op) {
     default:
       return false;
   }
+}
+
+bool CanStopAt(const Function& function, uint32_t pc) {
+  // The map of a call's return lacks the call's destination, which is there already when a jump comes by.
+  return pc == 0 || (!IsCallOrRequest(function.code[pc - 1].op) && function.LiveAt(pc) != nullptr);
 }
 
 RegisterRange ImpliedRange(const Instruction& i, const std::vector<Function>& functions) {

@@ -31,6 +31,10 @@ const char* NameOf(uint8_t op);
 // Whether the instruction may call or suspend, so that the one after it is a suspension point.
 bool IsCallOrRequest(uint8_t op);
 
+// Whether a thread may stop at pc, having jumped there or just entered the function. True of the targets of all
+// backward jumps, or VerifyFunction refuses them: no thread can run on beyond its budget.
+bool CanStopAt(const Function& function, uint32_t pc);
+
 // kCorrupt: "function f, pc 3 (kAdd): register 9 of 4". Precondition: the headers of all functions (parameters,
 // captures, registers) were checked.
 Status VerifyFunction(const Function& function, const VerifierInput& input);

@@ -119,6 +119,7 @@ TEST(Verifier, RejectsDamagedStructure) {
            {"a handler", [&](E& e) { f(e)->mutable_handlers(0)->set_from(f(e)->handlers(0).to()); }},
            {"a handler", [&](E& e) { f(e)->mutable_handlers(0)->set_to(1000); }},
            {"a handler", [&](E& e) { f(e)->mutable_handlers(0)->set_target(1000); }},
+           {"a handler", [&](E& e) { f(e)->mutable_handlers(0)->set_target(f(e)->handlers(0).to() - 1); }},
            {"a handler", [&](E& e) { f(e)->mutable_handlers(0)->set_error_register(12); }},
            {"a local", [&](E& e) { f(e)->add_locals()->set_register_(12); }},
            {"as many pcs", [&](E& e) { f(e)->add_live_pcs(1); }},
@@ -259,6 +260,16 @@ TEST(Verifier, CallsNeedLiveMapsBehindThem) {
   auto loaded = Program::Load(Bytes(executable));
   ASSERT_FALSE(loaded.ok());
   EXPECT_NE(loaded.failure().message.find("no live map for the instruction after it"), std::string::npos);
+}
+
+TEST(Verifier, LoopsNeedAPlaceToStop) {
+  proto::Executable executable = AssembleMessage("function main() registers 1\n kNop\ntop: kNop\n kJump top");
+  EXPECT_TRUE(Program::Load(Bytes(executable)).ok());
+  executable.mutable_functions(0)->clear_live_pcs();
+  executable.mutable_functions(0)->clear_live_map_of();
+  auto loaded = Program::Load(Bytes(executable));
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_NE(loaded.failure().message.find("where the thread cannot stop"), std::string::npos);
 }
 
 TEST(Program, EntriesPositionsAndHash) {
