@@ -54,10 +54,11 @@ bool Folder::Apply(BinaryOp op, Value left, const Value& right, Value* out) {
         return *out = Value::Int(left.AsInt() % right.AsInt()), true;
       return vm::Modulo(left, right, out);
     case BinaryOp::kEq:
-      truth = vm::Equal(left, right);
+      ok = vm::EqualTo(left, right, &truth, out);
       break;
     case BinaryOp::kNe:
-      truth = !vm::Equal(left, right);
+      ok = vm::EqualTo(left, right, &truth, out);
+      truth = !truth;
       break;
     case BinaryOp::kLt:
       ok = vm::LessThan(left, right, false, &truth, out);

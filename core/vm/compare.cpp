@@ -125,6 +125,10 @@ Verdict EqualOutside(const Value& a, const Value& b) {
   return Verdict::kDifferent;
 }
 
+bool IsSecret(const Value& a, const Value& b) {
+  return a.tag() == Tag::kSecret || b.tag() == Tag::kSecret;
+}
+
 struct Visit {
   Object* a;
   Object* b;
@@ -133,6 +137,7 @@ struct Visit {
 
 class Equality {
  public:
+  explicit Equality(bool* secret = nullptr) : secret_(secret) {}
   bool Run(const Value& a, const Value& b) {
     if (!Meet(a, b)) return false;
     while (!visits_.empty()) {
@@ -146,6 +151,7 @@ class Equality {
   // The same object twice is gone into as well: it may hold a NaN, which equals nothing.
   bool Meet(const Value& a, const Value& b) {
     Verdict verdict = EqualOutside(a, b);
+    if (secret_ != nullptr && IsSecret(a, b)) *secret_ = true;
     if (TEAL_MUTANT("same_list_is_equal") && verdict == Verdict::kGoIn && a.AsObject() == b.AsObject()) return true;
     if (verdict == Verdict::kGoIn && seen_.First(a.AsObject(), b.AsObject())) {
       visits_.push_back({a.AsObject(), b.AsObject(), 0});
@@ -191,7 +197,7 @@ class Equality {
     } else {
       for (uint64_t slot = code & other.index_mask; partner == nullptr; slot = (slot + 1) & other.index_mask) {
         if (other.index[slot] == 0) return false;
-        partner = Candidate(other.entries[other.index[slot] - 1], code);
+        partner = Candidate(other.entries[EntryOfSlot(other.index[slot])], code);
       }
     }
     return partner != nullptr && Meet(entry.key, partner->key) && Meet(entry.value, partner->value);
@@ -201,6 +207,7 @@ class Equality {
     return IsContainer(entry.key.tag()) && hasher_->Of(entry.key) == code ? &entry : nullptr;
   }
 
+  bool* const secret_;  // may be null
   std::vector<Visit> visits_;
   PairsSeen seen_;
   std::unique_ptr<Hasher> hasher_;
@@ -231,6 +238,13 @@ bool Equal(const Value& a, const Value& b) {
   Verdict verdict = EqualOutside(a, b);
   if (verdict != Verdict::kGoIn) return verdict == Verdict::kEqual;
   return Equality().Run(a, b);
+}
+
+bool EqualUnlessSecret(const Value& a, const Value& b, bool* secret) {
+  *secret = IsSecret(a, b);
+  Verdict verdict = EqualOutside(a, b);
+  if (verdict != Verdict::kGoIn) return verdict == Verdict::kEqual;
+  return Equality(secret).Run(a, b);
 }
 
 namespace {

@@ -24,10 +24,14 @@ uint64_t FindEntry(const Hash& hash, Code code, Matches matches) {
     }
     return kNone;
   }
-  for (uint64_t slot = code() & hash.index_mask;; slot = (slot + 1) & hash.index_mask) {
-    uint32_t number = hash.index[slot];
-    if (number == 0) return kNone;
-    if (matches(hash.entries[number - 1].key)) return number - 1;
+  const uint64_t wanted = code();
+  const uint32_t tag = SlotTag(wanted);
+  for (uint64_t at = wanted & hash.index_mask;; at = (at + 1) & hash.index_mask) {
+    const uint32_t slot = hash.index[at];
+    if (slot == 0) return kNone;
+    if ((slot & ~kSlotNumberMask) != tag) continue;
+    const uint64_t number = EntryOfSlot(slot);
+    if (matches(hash.entries[number].key)) return number;
   }
 }
 
@@ -64,9 +68,10 @@ uint64_t HashOfKey(const Value& key) {
 }
 
 void AddToIndex(Hash* hash, uint64_t number) {
-  uint64_t slot = HashOfKey(hash->entries[number].key) & hash->index_mask;
-  while (hash->index[slot] != 0) slot = (slot + 1) & hash->index_mask;
-  hash->index[slot] = static_cast<uint32_t>(number + 1);
+  const uint64_t code = HashOfKey(hash->entries[number].key);
+  uint64_t at = code & hash->index_mask;
+  while (hash->index[at] != 0) at = (at + 1) & hash->index_mask;
+  hash->index[at] = HashSlot(number, code);
 }
 
 // Makes the index anew, or drops it when there are too few entries. At most half of its slots are ever in use.

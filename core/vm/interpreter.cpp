@@ -22,6 +22,8 @@
 #include "core/base/mutant.h"
 #include "core/vm/builtins.h"
 #include "core/vm/value_inline.h"
+#include "core/vm/value_walk.h"
+#include "core/vm/verifier.h"
 
 namespace teal::vm {
 namespace {
@@ -56,7 +58,7 @@ inline Word Fetch(const Instruction* at) {
     goto* kLabels[i.op()]; \
   } while (false)
 #define FRAME (thread.frames_.end()[-1])
-#define SAVE (FRAME.pc = static_cast<uint32_t>(ip - callees[FRAME.function].code))
+#define SAVE (FRAME.pc = static_cast<uint32_t>(ip - self->code))
 #define JUMP(offset)                        \
   do {                                      \
     const int64_t by = (offset);            \
@@ -69,6 +71,14 @@ inline Word Fetch(const Instruction* at) {
   do {                        \
     if (!(call)) [[unlikely]] \
       goto failed;            \
+  } while (false)
+
+// As TRY, of what may make large values.
+#define MAKE(call)                                  \
+  do {                                              \
+    TRY(call);                                      \
+    if (allocated_bytes >= account_at) [[unlikely]] \
+      goto account;                                 \
   } while (false)
 
 #define ARITHMETIC(name, c_operand, builtin_overflow, operator_)                                            \
@@ -85,7 +95,7 @@ inline Word Fetch(const Instruction* at) {
       SetFloat(R[i.a()], x.bits_.d operator_ y.bits_.d);                                                    \
       NEXT;                                                                                                 \
     }                                                                                                       \
-    TRY(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));                                             \
+    MAKE(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));                                            \
     NEXT;                                                                                                   \
   }
 #define DIVIDE(name, c_operand)                                             \
@@ -126,14 +136,17 @@ inline Word Fetch(const Instruction* at) {
       holds = less != 0;                                         \
     }                                                            \
   }
-#define EQUAL(x_, y_, holds)                        \
-  {                                                 \
-    const Value& x = (x_);                          \
-    const Value& y = (y_);                          \
-    if (x.tag_ == Tag::kInt && y.tag_ == Tag::kInt) \
-      holds = x.bits_.i == y.bits_.i;               \
-    else                                            \
-      holds = Equal(x, y);                          \
+#define EQUAL(x_, y_, holds)                          \
+  {                                                   \
+    const Value& x = (x_);                            \
+    const Value& y = (y_);                            \
+    if (x.tag_ == Tag::kInt && y.tag_ == Tag::kInt) { \
+      holds = x.bits_.i == y.bits_.i;                 \
+    } else {                                          \
+      const int equal = EqualOf(thread, x, y);        \
+      TRY(equal >= 0);                                \
+      holds = equal != 0;                             \
+    }                                                 \
   }
 #define JUMP_COMPARED(name, operator_, or_equal, wanted)    \
   op_##name : {                                             \
@@ -178,9 +191,12 @@ RunState Interpreter::Run(Thread& thread, uint64_t budget) {
   const uint64_t function_count = program.functions_.size();
   uint64_t left = std::max<uint64_t>(budget, 1);
   // The frames of before this run that were never on top are untouched; see Thread::low_water_.
-  uint32_t lowest = thread.frames_.size();
+  size_t lowest = thread.frames_.offset();
+  uint64_t counted = allocated_bytes;
+  uint64_t account_at = NextAccount(thread, counted);
   Word i;
   const Instruction* ip;
+  const Program::Callee* self;  // the function of the top frame
   Value* R;
   goto reload;
 
@@ -218,7 +234,7 @@ op_kLoadForeign:
   SetIndex(R[i.a()], Tag::kForeign, i.b());
   NEXT;
 op_kClosure:
-  MakeClosureOf(thread, i.whole(), R);
+  MAKE(MakeClosureOf(thread, i.whole(), R));
   NEXT;
 
   // ---- arithmetic ----
@@ -295,8 +311,8 @@ op_kJumpIfFalse:
   JUMP_COMPARED(kJumpNotLess, <, false, false)
   JUMP_COMPARED(kJumpLessEqual, <=, true, true)
   JUMP_COMPARED(kJumpNotLessEqual, <=, true, false)
-  JUMP_IMMEDIATE(kJumpEqualImm, ==, true, Equal(x, Value::Int(i.immB())))
-  JUMP_IMMEDIATE(kJumpNotEqualImm, ==, false, Equal(x, Value::Int(i.immB())))
+  JUMP_IMMEDIATE(kJumpEqualImm, ==, true, EqualOf(thread, x, Value::Int(i.immB())))
+  JUMP_IMMEDIATE(kJumpNotEqualImm, ==, false, EqualOf(thread, x, Value::Int(i.immB())))
   JUMP_IMMEDIATE(kJumpLessImm, <, true, Less(thread, x, Value::Int(i.immB()), false))
   JUMP_IMMEDIATE(kJumpNotLessImm, <, false, Less(thread, x, Value::Int(i.immB()), false))
   JUMP_IMMEDIATE(kJumpGreaterImm, >, true, Less(thread, Value::Int(i.immB()), x, false))
@@ -380,10 +396,8 @@ op_kCall: {
       base + to.registers > thread.registers_ + thread.capacity_) [[unlikely]] {
     goto call_out_of_line;
   }
-  Frame& frame = FRAME;
-  const Program::Callee& from = callees[frame.function];
-  frame.pc = static_cast<uint32_t>(ip - from.code);
-  ClearRange(base + to.parameters, R + from.registers);
+  SAVE;
+  ClearRange(base + to.parameters, R + self->registers);
   Value* at = base + to.parameters;
   for (const Value* end = captures + capture_count; captures < end; ++captures, ++at) Copy(*at, *captures);
   if (to.self_register)
@@ -392,6 +406,7 @@ op_kCall: {
     Clear(R[i.a()]);
   thread.frames_.push_back({index, 0, static_cast<uint32_t>(base - thread.registers_), i.c(), 0});
   R = base;
+  self = &to;
   ip = to.code;
   if (--left == 0) [[unlikely]]
     goto out_of_budget;
@@ -406,20 +421,19 @@ op_kCallFunction: {
     R = thread.registers_ + FRAME.base;
     base = R + i.a();
   }
-  Frame& frame = FRAME;
-  const Program::Callee& from = callees[frame.function];
-  frame.pc = static_cast<uint32_t>(ip - from.code);
-  ClearRange(base + to.parameters, R + from.registers);
+  SAVE;
+  ClearRange(base + to.parameters, R + self->registers);
   if (to.self_register) SetIndex(base[to.parameters], Tag::kFunction, i.b());
   thread.frames_.push_back({i.b(), 0, static_cast<uint32_t>(base - thread.registers_), i.c(), 0});
   R = base;
+  self = &to;
   ip = to.code;
   if (--left == 0) [[unlikely]]
     goto out_of_budget;
   NEXT;
 }
 op_kCallBuiltin:
-  TRY(Builtin(thread, i.whole(), R));
+  MAKE(Builtin(thread, i.whole(), R));
   NEXT;
 op_kTailCall:
 op_kApply:
@@ -448,7 +462,7 @@ op_kReturn: {
   const Tag tag = R[i.a()].tag_;
   R[i.a()].tag_ = Tag::kNull;
   const Frame& done = FRAME;
-  if (!TEAL_MUTANT("return_leaves_registers")) ClearRange(R, R + callees[done.function].registers);
+  if (!TEAL_MUTANT("return_leaves_registers")) ClearRange(R, R + self->registers);
   if (done.tail_history != 0) [[unlikely]]
     thread.tail_histories_.pop_back();
   const uint32_t to = done.return_to;
@@ -459,17 +473,18 @@ op_kReturn: {
   }
   const Frame& frame = FRAME;
   R = thread.registers_ + frame.base;
-  ip = callees[frame.function].code + frame.pc;
+  self = &callees[frame.function];
+  ip = self->code + frame.pc;
   if (IsHeap(R[to].tag_)) [[unlikely]]
     Drop(R[to].bits_.o);
   R[to].bits_ = bits;
   R[to].tag_ = tag;
-  if (thread.frames_.size() < lowest) lowest = thread.frames_.size();
+  lowest = std::min(lowest, thread.frames_.offset());
   NEXT;
 }
 op_kReturnNull: {
   const Frame& done = FRAME;
-  ClearRange(R, R + callees[done.function].registers);
+  ClearRange(R, R + self->registers);
   if (done.tail_history != 0) [[unlikely]]
     thread.tail_histories_.pop_back();
   const uint32_t to = done.return_to;
@@ -480,9 +495,10 @@ op_kReturnNull: {
   }
   const Frame& frame = FRAME;
   R = thread.registers_ + frame.base;
-  ip = callees[frame.function].code + frame.pc;
+  self = &callees[frame.function];
+  ip = self->code + frame.pc;
   Clear(R[to]);
-  if (thread.frames_.size() < lowest) lowest = thread.frames_.size();
+  lowest = std::min(lowest, thread.frames_.offset());
   NEXT;
 }
 
@@ -502,17 +518,17 @@ op_kHost:
 
   // ---- data ----
 op_kNewList:
-  NewList(i.whole(), R);
+  MAKE(NewList(i.whole(), R));
   NEXT;
 op_kNewHash:
-  TRY(NewHash(thread, i.whole(), R));
+  MAKE(NewHash(thread, i.whole(), R));
   NEXT;
 op_kAppend:
   if ((i.flags() & kTakeB) != 0 && AppendInPlace(R[i.b()], R[i.c()], (i.flags() & kTakeC) != 0)) [[likely]] {
     if (i.a() != i.b()) Move(R[i.a()], R[i.b()]);
     NEXT;
   }
-  TRY(Append(thread, i.whole(), R));
+  MAKE(Append(thread, i.whole(), R));
   NEXT;
 op_kIndex: {
   if (const Value* item = TryIndex(R[i.b()], R[i.c()])) [[likely]] {
@@ -529,11 +545,25 @@ op_kIndexImm:
   }
   TRY(Index(thread, R[i.a()], R[i.b()], Value::Int(i.immC())));
   NEXT;
-op_kField:
+op_kField: {
+  const Value& object = R[i.b()];
+  if (object.tag_ == Tag::kHash) {
+    // Keys written in the program are mostly the very object that the field's name is.
+    const Hash* hash = reinterpret_cast<const Hash*>(object.bits_.o);
+    const Object* name = K[i.c()].bits_.o;
+    if (hash->index == nullptr) {
+      for (const Hash::Entry *entry = hash->entries, *end = entry + hash->used; entry < end; ++entry) {
+        if (entry->key.bits_.o != name || entry->key.tag_ != Tag::kString) continue;
+        Copy(R[i.a()], entry->value);
+        NEXT;
+      }
+    }
+  }
   TRY(Field(thread, R[i.a()], R[i.b()], K[i.c()]));
   NEXT;
+}
 op_kSlice:
-  TRY(Slice(thread, i.whole(), R));
+  MAKE(Slice(thread, i.whole(), R));
   NEXT;
 op_kSetItem: {
   Value* parts = R + i.b();
@@ -542,11 +572,11 @@ op_kSetItem: {
     if (i.a() != i.b()) Move(R[i.a()], parts[0]);
     NEXT;
   }
-  TRY(SetElement(thread, i.whole(), R));
+  MAKE(SetElement(thread, i.whole(), R));
   NEXT;
 }
 op_kFormat:
-  TRY(Format(thread, i.whole(), R));
+  MAKE(Format(thread, i.whole(), R));
   NEXT;
 
   // ---- errors ----
@@ -565,11 +595,22 @@ failed:
   SAVE;
 failed_saved:
   if (!Unwind(thread, FRAME.pc - 1)) goto ended;
-  if (thread.frames_.size() < lowest) lowest = thread.frames_.size();
+  lowest = std::min(lowest, thread.frames_.offset());
 reload:
   R = thread.registers_ + FRAME.base;
-  ip = callees[FRAME.function].code + FRAME.pc;
+  self = &callees[FRAME.function];
+  ip = self->code + FRAME.pc;
   NEXT;
+
+account:
+  SAVE;
+  if (!Account(thread, &counted, &left)) {
+    account_at = NextAccount(thread, counted);
+    goto failed_saved;
+  }
+  account_at = NextAccount(thread, counted);
+  if (left > 1) goto reload;
+  goto out_of_budget_saved;
 
 out_of_budget:
   SAVE;
@@ -585,7 +626,8 @@ ended:
   lowest = 0;
   if (thread.state_ != RunState::kFailed) thread.state_ = RunState::kDone;
 stop:
-  thread.low_water_ = std::min(thread.low_water_, lowest);
+  thread.measure_in_ -= std::min(allocated_bytes - counted, thread.measure_in_);
+  thread.low_water_ = std::min(thread.low_water_, static_cast<uint32_t>(lowest / sizeof(Frame)));
   return thread.state_;
 }
 

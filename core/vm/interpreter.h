@@ -108,6 +108,12 @@ class Interpreter {
                                        uint64_t given);
   [[gnu::cold]] static bool NotCallable(Thread& thread, const Value& value);
 
+  // Takes note of what was allocated since `*counted`, a reading of allocated_bytes, which is brought up to now, and of
+  // the budget that this costs. False: `limit`, the thread's values take too much.
+  static bool Account(Thread& thread, uint64_t* counted, uint64_t* left);
+  // The reading from which on Account is due.
+  static uint64_t NextAccount(const Thread& thread, uint64_t counted);
+
   // ---- calls (interpreter_calls.cpp) ----
   // Room for registers up to `end` and, if wanted, one more frame; false: stack_overflow. Moves frames and registers.
   static bool MakeRoom(Thread& thread, uint64_t end, bool frame);
@@ -122,21 +128,21 @@ class Interpreter {
                        uint32_t return_to, bool tail);
   static bool BindKeywords(Thread& thread, const Function& function, Value* arguments, uint32_t count);
   static void RecordTailCall(Thread& thread, Frame& frame);
-  static bool CanStopAt(const Function& function, uint32_t pc);
 
   // ---- data (interpreter_data.cpp): false: the error stands in thread.result_ ----
   static bool Arithmetic(Thread& thread, uint8_t op, Value& to, Value& b, const Value& c, uint8_t flags);
   static bool NegateSlow(Thread& thread, Value& to, const Value& b);
   // 1 or 0; -1: error.
+  static int EqualOf(Thread& thread, const Value& a, const Value& b);
   static int Less(Thread& thread, const Value& a, const Value& b, bool or_equal);
-  static void MakeClosureOf(Thread& thread, Instruction i, Value* registers);
+  static bool MakeClosureOf(Thread& thread, Instruction i, Value* registers);
   static bool Builtin(Thread& thread, Instruction i, Value* registers);
   static bool RangePrepare(Thread& thread, Value* range, bool* empty);
   static bool IterPrepare(Thread& thread, Value* loop);
   // 1: the next element is there; 0: past the end; -1: error.
   static int IterNext(Thread& thread, Value* loop, bool two);
   static bool NewHash(Thread& thread, Instruction i, Value* registers);
-  static void NewList(Instruction i, Value* registers);
+  static bool NewList(Instruction i, Value* registers);
   // append(list, item) where a sole owner has room: true when done.
   static bool AppendInPlace(Value& list, Value& item, bool take_item) {
     if (list.tag_ != Tag::kList || &list == &item) return false;

@@ -1,4 +1,5 @@
 // What the loop does out of line with data: the operands that no fast path takes, and instructions that build values.
+#include <algorithm>
 #include <new>
 
 #include "core/base/mutant.h"
@@ -6,6 +7,7 @@
 #include "core/vm/interpreter.h"
 #include "core/vm/operators.h"
 #include "core/vm/value_inline.h"
+#include "core/vm/value_walk.h"
 
 namespace teal::vm {
 namespace {
@@ -14,10 +16,31 @@ namespace {
 constexpr int kIndexShift = 32;
 static_assert(kStringBytesMax < (uint64_t{1} << 31));
 
+// Allocations are taken note of in steps of this.
+constexpr uint64_t kAccountBytes = 1u << 20;
+
 }  // namespace
 
 void Interpreter::DropLast(Object* object) {
   Value::Adopt(object) = Value();
+}
+
+uint64_t Interpreter::NextAccount(const Thread& thread, uint64_t counted) {
+  return counted + std::min(thread.measure_in_, kAccountBytes);
+}
+
+bool Interpreter::Account(Thread& thread, uint64_t* counted, uint64_t* left) {
+  const uint64_t bytes = allocated_bytes - *counted;
+  *counted += bytes;
+  *left -= std::min(bytes / kBytesPerTurn, *left - 1);
+  if (bytes < thread.measure_in_) {
+    thread.measure_in_ -= bytes;
+    return true;
+  }
+  // The state grows by what is allocated at most, so there is no need to look before it can have reached the limit.
+  const uint64_t reached = MemoryReached({thread.registers_, thread.capacity_}, kStateBytesMax);
+  thread.measure_in_ = std::max(kStateBytesMax - std::min(reached, kStateBytesMax), kMeasureBytesMin);
+  return reached <= kStateBytesMax || Failed(thread, "limit", "the values of this thread take more than 256 MiB");
 }
 
 bool Interpreter::Arithmetic(Thread& thread, uint8_t op, Value& to, Value& b, const Value& c, uint8_t flags) {
@@ -62,6 +85,14 @@ bool Interpreter::NegateSlow(Thread& thread, Value& to, const Value& b) {
   return good;
 }
 
+int Interpreter::EqualOf(Thread& thread, const Value& a, const Value& b) {
+  bool holds = false;
+  Value error;
+  if (EqualTo(a, b, &holds, &error)) return holds ? 1 : 0;
+  thread.result_ = std::move(error);
+  return -1;
+}
+
 int Interpreter::Less(Thread& thread, const Value& a, const Value& b, bool or_equal) {
   bool holds = false;
   Value error;
@@ -70,11 +101,12 @@ int Interpreter::Less(Thread& thread, const Value& a, const Value& b, bool or_eq
   return -1;
 }
 
-void Interpreter::MakeClosureOf(Thread& thread, Instruction i, Value* registers) {
+bool Interpreter::MakeClosureOf(Thread& thread, Instruction i, Value* registers) {
   const uint32_t count = thread.program_->callees_[i.b].captures;
   Value closure = MakeClosure(i.b, thread.Origin(), thread.closures_++, registers + i.c, count);
   ClearRange(registers + i.c, registers + i.c + count);
   Move(registers[i.a], closure);
+  return true;
 }
 
 bool Interpreter::Builtin(Thread& thread, Instruction i, Value* registers) {
@@ -181,12 +213,13 @@ int Interpreter::IterNext(Thread& thread, Value* loop, bool two) {
   return 1;
 }
 
-void Interpreter::NewList(Instruction i, Value* registers) {
+bool Interpreter::NewList(Instruction i, Value* registers) {
   Value made = MakeList(i.c);
   List* list = made.As<List>();
   for (uint32_t n = 0; n < i.c; n++) new (&list->items[n]) Value(std::move(registers[i.b + n]));
   list->size = i.c;
   Move(registers[i.a], made);
+  return true;
 }
 
 bool Interpreter::NewHash(Thread& thread, Instruction i, Value* registers) {

@@ -6,6 +6,7 @@
 
 #include "core/base/mutant.h"
 #include "core/vm/builtins_internal.h"
+#include "core/vm/compare.h"
 #include "core/vm/value_inline.h"
 
 namespace teal::vm {
@@ -145,6 +146,13 @@ bool Negate(const Value& a, Value* result) {
   }
   if (a.IsFloat()) return Give(result, Value::Float(-a.AsFloat()));
   return FailWith(result, "type", "cannot negate: -" + Describe(a));
+}
+
+bool EqualTo(const Value& a, const Value& b, bool* result, Value* error) {
+  bool secret = false;
+  *result = EqualUnlessSecret(a, b, &secret);
+  if (!secret) return true;
+  return FailWith(error, "type", "a secret cannot be compared: hand it to the function that needs it");
 }
 
 bool LessThan(const Value& a, const Value& b, bool or_equal, bool* result, Value* error) {

@@ -9,9 +9,11 @@ namespace teal::vm {
 bool Add(Value a, Value b, Value* result);
 bool Subtract(const Value& a, const Value& b, Value* result);
 bool Multiply(const Value& a, const Value& b, Value* result);
-bool Divide(const Value& a, const Value& b, Value* result);   // always a float
-bool Modulo(const Value& a, const Value& b, Value* result);   // sign of the divisor
+bool Divide(const Value& a, const Value& b, Value* result);  // always a float
+bool Modulo(const Value& a, const Value& b, Value* result);  // sign of the divisor
 bool Negate(const Value& a, Value* result);
+// ==. A secret cannot be compared: `type`, also where one inside a list, hash or error would decide.
+bool EqualTo(const Value& a, const Value& b, bool* result, Value* error);
 bool LessThan(const Value& a, const Value& b, bool or_equal, bool* result, Value* error);
 bool IndexValue(const Value& object, const Value& index, Value* result);  // xs[i], h["k"], s[i]
 bool FieldValue(const Value& object, const Value& name, Value* result);   // h.key; of errors: kind message data trace

@@ -203,6 +203,8 @@ void Thread::Resolve(Value value) {
   Value* R = registers_ + frame.base;
   const uint32_t destination = RequestOf(program_->functions()[frame.function].code[frame.pc - 1], R).destination;
   ClearRequest();
+  // What comes from outside was not allocated here.
+  measure_in_ -= std::min(MemoryReached({&value, 1}, measure_in_), measure_in_);
   R[destination] = std::move(value);
 }
 
@@ -295,9 +297,7 @@ uint64_t Thread::MemorySize() const {
   uint64_t bytes = sizeof(Thread) + capacity_ * sizeof(Value) + frames_.capacity() * sizeof(Frame);
   bytes += tail_histories_.capacity() * sizeof(TailHistory);
   if (tid_.capacity() >= sizeof(std::string) / 2) bytes += tid_.capacity() + 1;
-  for (uint32_t n = 0; n < capacity_; n++) {
-    if (registers_[n].IsHeap()) bytes += teal::vm::MemorySize(registers_[n]);
-  }
+  bytes += MemoryReached({registers_, capacity_});
   if (result_.IsHeap()) bytes += teal::vm::MemorySize(result_);
   if (spread_ != nullptr) bytes += sizeof *spread_ + spread_->capacity() * sizeof(Value);
   return bytes;

@@ -28,6 +28,11 @@ inline constexpr uint64_t kValueBytesMax = 64u << 20;   // one value
 inline constexpr uint64_t kStateBytesMax = 256u << 20;  // one thread's state
 inline constexpr uint32_t kTailCallsKept = 16;          // of each frame, for traces
 
+// A thread that is near its limit is measured after so many allocated bytes, so this is what it may pass the limit by.
+inline constexpr uint64_t kMeasureBytesMin = kStateBytesMax / 8;
+// Budget: so many bytes allocated count as one backward jump, which they take about as long as.
+inline constexpr uint64_t kBytesPerTurn = 128;
+
 // The registers of all frames together; past it: stack_overflow.
 inline constexpr uint64_t kStackRegistersMax = kStateBytesMax / sizeof(Value);
 
@@ -50,6 +55,8 @@ class FrameStack {
 
   uint32_t size() const { return static_cast<uint32_t>(end_ - begin_); }
   uint32_t capacity() const { return static_cast<uint32_t>(limit_ - begin_); }
+  // size() in bytes: to be compared without a division.
+  size_t offset() const { return static_cast<size_t>(reinterpret_cast<char*>(end_) - reinterpret_cast<char*>(begin_)); }
   bool empty() const { return begin_ == end_; }
   bool full() const { return end_ == limit_; }
   Frame& operator[](size_t i) {
@@ -152,7 +159,8 @@ class Thread {
   Thread(const Thread&) = delete;
   Thread& operator=(const Thread&) = delete;
 
-  // Runs until it ends, asks for something, or about `budget` backward jumps and calls were made. Never blocks.
+  // Runs until it ends, asks for something, or about `budget` backward jumps and calls were made, where making large
+  // values counts as many (kBytesPerTurn). Raises `limit` when its values take more than kStateBytesMax. Never blocks.
   // Precondition: no request is pending.
   RunState Run(uint64_t budget);
 
@@ -177,7 +185,7 @@ class Thread {
   Value TraceHere() const;
   // Gives back memory that a parked thread does not need: room, and values that it will not look at again.
   void Shrink();
-  // Bytes of this object, its stack and the values it reaches (an object in several registers counts each time).
+  // Bytes of this object, its stack and the values it reaches.
   uint64_t MemorySize() const;
 
  private:
@@ -225,6 +233,8 @@ class Thread {
   uint32_t low_water_ = 0;
   // Which segments the last checkpoint reaches, kept by checkpoint*.cpp; null: none.
   std::shared_ptr<CheckpointMemo> checkpoint_memo_;
+  // So many bytes may be allocated until the values are measured again; see Interpreter::Account.
+  uint64_t measure_in_ = kMeasureBytesMin;
   RunState state_ = RunState::kBudget;
   Request request_;
   // The spread arguments of a pending kApply; made again from its list when needed.

@@ -16,6 +16,7 @@
 #include <cassert>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -188,7 +189,7 @@ struct Hash : Object {
   uint64_t used = 0;      // living entries and holes
   uint64_t capacity = 0;  // entries
   Entry* entries = nullptr;       // a hole has the key tag kFunction, which no key can have
-  uint32_t* index = nullptr;      // index_mask + 1 slots, 0 = empty, else entry number + 1
+  uint32_t* index = nullptr;      // index_mask + 1 slots, 0 = empty, else as HashSlot (hash_key.h)
   uint64_t index_mask = 0;
   std::atomic<Seals*> seals{nullptr};
   static bool IsHole(const Entry& e) { return e.key.tag() == Tag::kFunction; }
@@ -271,6 +272,8 @@ std::string SourceForm(const Value& v);                  // strings quoted and e
 std::string FloatRepr(double d);                         // as Python's repr: 1.0, 1e+16, inf, nan
 // Bytes this value takes in memory, with all it reaches, each object once.
 uint64_t MemorySize(const Value& v);
+// Bytes that these values reach, each object once; the values themselves do not count. Past `enough` it stops counting.
+uint64_t MemoryReached(std::span<const Value> values, uint64_t enough = UINT64_MAX);
 
 // Makes v and all it reaches safe to be read by several OS threads at once. Call before a value is handed to another
 // thread. Cost: the objects not yet shared.

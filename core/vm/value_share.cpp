@@ -1,6 +1,6 @@
 // Walks over all that a value reaches: sharing between OS threads, constants, memory.
+#include <algorithm>
 #include <mutex>
-#include <unordered_set>
 #include <vector>
 
 #include "core/base/mutant.h"
@@ -46,6 +46,39 @@ uint64_t ObjectBytes(const Object* object) {
   }
 }
 
+// The objects met so far, by address: open addressing, at most half full.
+class ObjectSet {
+ public:
+  // False: it is in already.
+  bool Add(const Object* object) {
+    if (used_ * 2 >= slots_.size()) Grow();
+    used_++;
+    return Put(object);
+  }
+
+ private:
+  bool Put(const Object* object) {
+    // Addresses of objects are multiples of 16; the multiplication spreads them over the upper bits.
+    size_t at = (reinterpret_cast<uintptr_t>(object) >> 4) * 0x9E3779B97F4A7C15u >> 20;
+    for (;; at++) {
+      const Object*& slot = slots_[at & (slots_.size() - 1)];
+      if (slot == object) return false;
+      if (slot != nullptr) continue;
+      slot = object;
+      return true;
+    }
+  }
+  void Grow() {
+    std::vector<const Object*> old = std::move(slots_);
+    slots_.assign(std::max<size_t>(old.size() * 2, 16), nullptr);
+    for (const Object* object : old) {
+      if (object != nullptr) Put(object);
+    }
+  }
+  std::vector<const Object*> slots_;
+  size_t used_ = 0;
+};
+
 // Constants are never freed; this keeps them in sight of a leak checker.
 void KeepForever(Object* object) {
   static std::mutex mutex;
@@ -74,18 +107,24 @@ void MakeImmortal(const Value& v) {
   });
 }
 
-// Immortal objects belong to their program and count for nothing here.
-uint64_t MemorySize(const Value& v) {
-  uint64_t bytes = sizeof(Value);
-  std::unordered_set<const Object*> seen;
-  Walk(v, [&](Object* object) {
-    int32_t refs = object->refs.load(std::memory_order_relaxed);
-    if (refs == kImmortal) return false;
-    if (refs != 1 && !seen.insert(object).second) return false;
-    bytes += ObjectBytes(object);
-    return true;
-  });
+uint64_t MemoryReached(std::span<const Value> values, uint64_t enough) {
+  uint64_t bytes = 0;
+  ObjectSet seen;
+  for (const Value& v : values) {
+    // Immortal objects belong to their program and count for nothing here.
+    Walk(v, [&](Object* object) {
+      const int32_t refs = object->refs.load(std::memory_order_relaxed);
+      if (refs == kImmortal || bytes > enough) return false;
+      if (refs != 1 && !seen.Add(object)) return false;
+      bytes += ObjectBytes(object);
+      return true;
+    });
+  }
   return bytes;
+}
+
+uint64_t MemorySize(const Value& v) {
+  return sizeof(Value) + MemoryReached({&v, 1});
 }
 
 }  // namespace teal::vm

@@ -9,8 +9,13 @@
 
 namespace teal::vm {
 
+// Bytes that this OS thread ever allocated for values; a reallocation counts anew. It measures work as well: whatever
+// makes large values adds to it. See Interpreter::Run.
+inline constinit thread_local uint64_t allocated_bytes = 0;
+
 // Never null: a process without memory cannot go on.
 inline void* Allocate(size_t bytes) {
+  allocated_bytes += bytes;
   void* memory = std::malloc(bytes);
   if (memory == nullptr) {
     std::fputs("teal: out of memory\n", stderr);
@@ -19,6 +24,7 @@ inline void* Allocate(size_t bytes) {
   return memory;
 }
 inline void* Reallocate(void* old, size_t bytes) {
+  allocated_bytes += bytes;
   void* memory = std::realloc(old, bytes);
   if (memory == nullptr) {
     std::fputs("teal: out of memory\n", stderr);

@@ -287,6 +287,39 @@ TEST(Interpreter, DeepRecursionAndTailCalls) {
   EXPECT_LT(thread->MemorySize(), 4096u);
 }
 
+// s with a byte more, n times, all kept: 1 MiB each.
+constexpr const char* kHoarder =
+    "function main(s, n) registers 6\n try: kNewList r2 r2 0\ntop: kAddConst r3 r0 \"x\"\n kAppend.bc r2 r2 r3\n"
+    " kAddImm r1 r1 -1\n kJumpGreaterImm r1 0 top\n end: kReturn r1\n"
+    "caught: kLoadNull r2\n kField r0 r4 \"kind\"\n kReturn r0\n handler try end caught r4";
+
+TEST(Interpreter, AThreadsValuesAreLimited) {
+  const Value text = MakeString(std::string(1u << 20, 's'));
+  const auto run = [&text](int64_t n, uint64_t budget) {
+    auto thread = Started(kHoarder, {text, Value::Int(n)});
+    const std::string outcome = Outcome(*thread, budget);
+    EXPECT_LT(thread->MemorySize(), kStateBytesMax + kMeasureBytesMin);
+    return outcome;
+  };
+  EXPECT_EQ(run(1000, 1u << 30), "\"limit\"");
+  EXPECT_EQ(run(1000, 1), "\"limit\"");
+  EXPECT_EQ(run(100, 1u << 30), "0");
+  // What is given up does not count.
+  EXPECT_EQ(Outcome(*Started("function main(s, n) registers 4\ntop: kAddConst r2 r0 \"x\"\n kAddImm r1 r1 -1\n"
+                             " kJumpGreaterImm r1 0 top\n kReturn r1",
+                             {text, Value::Int(1000)})),
+            "0");
+}
+
+TEST(Interpreter, LargeValuesUseUpTheBudget) {
+  auto thread = Started(kHoarder, {MakeString(std::string(1u << 20, 's')), Value::Int(100)});
+  int runs = 1;
+  for (; thread->Run(10000) == RunState::kBudget; runs++) {
+  }
+  EXPECT_EQ(SourceForm(thread->result()), "0");
+  EXPECT_GT(runs, 50);
+}
+
 TEST(Interpreter, Data) {
   Check({
       {"kLoadInt r1 1\n kLoadInt r2 2\n kNewList r0 r1 2\n kAppend.b r0 r0 r1\n kReturn r0", "[1, 2, null]"},

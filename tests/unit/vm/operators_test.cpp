@@ -177,5 +177,26 @@ TEST(OperatorsTest, SetItem) {
   EXPECT_EQ(result.As<Error>()->kind.Text(), "type");
 }
 
+TEST(Operators, SecretsAreNotCompared) {
+  const auto equal = [](const Value& a, const Value& b) {
+    bool holds = false;
+    Value error;
+    if (EqualTo(a, b, &holds, &error)) return std::string(holds ? "true" : "false");
+    return std::string(error.As<Error>()->kind.Text());
+  };
+  const auto list = [](std::initializer_list<Value> items) {
+    Value made = MakeList();
+    for (const Value& item : items) made = ListAppend(std::move(made), item);
+    return made;
+  };
+  const Value secret = MakeSecret("A");
+  EXPECT_EQ(equal(secret, secret), "type");
+  EXPECT_EQ(equal(I(1), secret), "type");
+  EXPECT_EQ(equal(secret, Value()), "type");
+  EXPECT_EQ(equal(list({I(1), secret}), list({I(1), I(2)})), "type");
+  EXPECT_EQ(equal(list({I(1), secret}), list({I(2), secret})), "false");  // different before a secret is met
+  EXPECT_EQ(equal(list({I(1)}), list({I(1)})), "true");
+}
+
 }  // namespace
 }  // namespace teal::vm
