@@ -1,6 +1,7 @@
 // What the runtime needs of whoever carries out foreign calls.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -41,6 +42,13 @@ class ForeignCalls {
   // The call is no longer wanted: it is told, has the grace to end, and still ends with `done`, which is not called
   // from within Cancel. Nothing happens if it has ended.
   virtual void Cancel(uint64_t number, double grace_seconds) = 0;
+  // Whether WaitHere can be used.
+  virtual bool CanWaitHere() const { return false; }
+  // The calling OS thread has nothing else to do: it carries the calls on, and so calls `done`, until some have ended,
+  // EndWait is called or `longest` is over; may return early. Without the runtime's lock. For one OS thread at a time.
+  virtual void WaitHere(std::chrono::nanoseconds) {}
+  // Ends the present WaitHere, or else the next one. From any OS thread.
+  virtual void EndWait() {}
   // Ends everything; afterwards no `done` is called any more. Idempotent.
   virtual void Shutdown() = 0;
 };

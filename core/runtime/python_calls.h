@@ -36,6 +36,9 @@ class PythonCalls : public ForeignCalls, private WorkerEvents {
 
   uint64_t Start(const ForeignCall& call, std::function<void(ForeignOutcome)> done) override;
   void Cancel(uint64_t number, double grace_seconds) override;
+  bool CanWaitHere() const override { return true; }
+  void WaitHere(std::chrono::nanoseconds longest) override { pool_->Drive(longest); }
+  void EndWait() override { pool_->Interrupt(); }
   void Shutdown() override;
 
  private:

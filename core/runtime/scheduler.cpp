@@ -18,7 +18,10 @@ constexpr int64_t kWaitMaxNs = 3600 * kNanosecondsPerSecond;
 
 }  // namespace
 
-Scheduler::Scheduler(Clock* clock, unsigned cores) : clock_(clock), cores_(std::max(cores, 1u)) {}
+Scheduler::Scheduler(Clock* clock, unsigned cores, ForeignCalls* foreign)
+    : clock_(clock),
+      cores_(std::max(cores, 1u)),
+      foreign_(foreign != nullptr && foreign->CanWaitHere() ? foreign : nullptr) {}
 
 Scheduler::~Scheduler() {
   {
@@ -37,7 +40,7 @@ void Scheduler::MakeReady(ThreadRecord* record, bool behind) {
   } else {
     fresh_.push_back(record);
   }
-  if (main_idle_) main_wake_.notify_one();
+  if (main_idle_) Wake();
   // Whoever stands behind a used-up budget has waited for a whole slice.
   if (ReadyCount() > (behind ? 1 : kQueueSlack)) Offload();
 }
@@ -62,13 +65,21 @@ void Scheduler::SetTimer(Timer timer) {
   timers_.push_back(timer);
   std::push_heap(timers_.begin(), timers_.end(), Later);
   // Somebody else may sleep towards a later one.
-  if (main_idle_) main_wake_.notify_one();
+  if (main_idle_) Wake();
 }
 
 void Scheduler::CallEnded() {
   assert(calls_in_flight_ > 0);
   --calls_in_flight_;
-  if (main_idle_) main_wake_.notify_one();
+  if (main_idle_) Wake();
+}
+
+void Scheduler::Wake() {
+  if (main_carries_calls_) {
+    foreign_->EndWait();
+  } else {
+    main_wake_.notify_one();
+  }
 }
 
 ThreadRecord* Scheduler::Next() {
@@ -103,7 +114,7 @@ void Scheduler::Help() {
       continue;
     }
     // The last one to stop leaves it to the main OS thread to see what comes next.
-    if (running_ == 0 && main_idle_) main_wake_.notify_one();
+    if (running_ == 0 && main_idle_) Wake();
     ++helpers_idle_;
     helper_wake_.wait(lock);
     --helpers_idle_;
@@ -145,15 +156,27 @@ bool Scheduler::Wait(std::unique_lock<std::mutex>& lock) {
     clock_->JumpTo(timers_.front().due_ns);
     return true;
   }
+  int64_t longest = kWaitMaxNs;
+  if (!timers_.empty() && !clock_->IsVirtual()) {
+    longest = std::clamp<int64_t>(timers_.front().due_ns - clock_->NowUnixNs(), 0, kWaitMaxNs);
+  }
+  WaitAtMost(lock, longest);
+  return true;
+}
+
+// For a wake-up. Who waits for a call carries it on itself: that saves two switches between OS threads.
+void Scheduler::WaitAtMost(std::unique_lock<std::mutex>& lock, int64_t nanoseconds) {
   main_idle_ = true;
-  if (timers_.empty() || clock_->IsVirtual()) {
-    main_wake_.wait(lock);
+  if (calls_in_flight_ > 0 && foreign_ != nullptr) {
+    main_carries_calls_ = true;
+    lock.unlock();
+    foreign_->WaitHere(std::chrono::nanoseconds(nanoseconds));
+    lock.lock();
+    main_carries_calls_ = false;
   } else {
-    const int64_t wait = std::min(timers_.front().due_ns - clock_->NowUnixNs(), kWaitMaxNs);
-    main_wake_.wait_for(lock, std::chrono::nanoseconds(std::max<int64_t>(wait, 0)));
+    main_wake_.wait_for(lock, std::chrono::nanoseconds(nanoseconds));
   }
   main_idle_ = false;
-  return true;
 }
 
 void Scheduler::Run(std::unique_lock<std::mutex>& lock, const std::function<bool()>& finished,

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/runtime/clock.h"
+#include "core/runtime/foreign.h"
 #include "core/runtime/records.h"
 
 namespace teal::runtime {
@@ -45,8 +46,9 @@ struct Timer {
 
 class Scheduler {
  public:
-  // clock must outlive the scheduler. cores: OS threads at most, the caller of Run being one; at least 1.
-  Scheduler(Clock* clock, unsigned cores);
+  // clock and foreign must outlive the scheduler. cores: OS threads at most, the caller of Run being one; at least 1.
+  // foreign: carried on by the caller of Run while it waits for calls; may be null.
+  Scheduler(Clock* clock, unsigned cores, ForeignCalls* foreign = nullptr);
   ~Scheduler();  // precondition: nobody is in Run
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
@@ -70,7 +72,7 @@ class Scheduler {
   void Run(std::unique_lock<std::mutex>& lock, const std::function<bool()>& finished, const std::function<void()>& idle,
            const std::function<void()>& stuck);
   // Makes Run look at finished() again. Safe to call from any thread with the mutex.
-  void Wake() { main_wake_.notify_one(); }
+  void Wake();
 
  private:
   size_t ReadyCount() const { return fresh_.size() + ready_.size(); }
@@ -81,10 +83,12 @@ class Scheduler {
   bool FireDue();
   void ForgetVoidTimers();
   bool Wait(std::unique_lock<std::mutex>& lock);
+  void WaitAtMost(std::unique_lock<std::mutex>& lock, int64_t nanoseconds);
 
   // Constant after construction.
   Clock* const clock_;
   const unsigned cores_;
+  ForeignCalls* const foreign_;  // null: there are none that can be waited for
 
   std::mutex mutex_;
   // Guarded by mutex_.
@@ -101,6 +105,7 @@ class Scheduler {
   size_t calls_in_flight_ = 0;
   size_t running_ = 0;  // slices
   bool main_idle_ = false;
+  bool main_carries_calls_ = false;  // idle, within foreign_->WaitHere
   bool stopping_ = false;
   size_t helpers_idle_ = 0;
   std::condition_variable main_wake_;

@@ -16,6 +16,7 @@ class FrameOutbox {
 
   void Add(std::string_view message);
   bool empty() const { return count_ == 0 && written_ == writing_.size(); }
+  uint32_t count() const { return count_; }  // messages of which nothing has been sent
   // Sends what the non-blocking socket takes. kBroken: nobody reads there any more.
   Sent Flush(int fd);
 

@@ -19,9 +19,8 @@ namespace {
 constexpr double kBacklogUsMax = 1000;
 constexpr double kCostUnknownUs = kBacklogUsMax;
 constexpr size_t kLargeMessageBytes = size_t{1} << 20;
-
-// The pool's thread does not wake itself.
-thread_local const void* t_pool_of_this_thread = nullptr;
+constexpr size_t kKeptBusy = 4;      // a process with fewer calls to do is given more at once
+constexpr size_t kGatheredMax = 16;  // messages that are sent together
 
 }  // namespace
 
@@ -41,6 +40,12 @@ void WorkerPool::Cancel(uint64_t id, std::chrono::nanoseconds grace) {
 }
 void WorkerPool::Shutdown() {
   impl_->Shutdown();
+}
+void WorkerPool::Drive(std::chrono::nanoseconds longest) {
+  impl_->Drive(longest);
+}
+void WorkerPool::Interrupt() {
+  impl_->Interrupt();
 }
 int WorkerPool::ProcessCount() const {
   return impl_->ProcessCount();
@@ -76,10 +81,7 @@ Result<WorkerLoadReport> WorkerPool::Impl::Load() {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] {
-    t_pool_of_this_thread = this;
-    Run();
-  });
+  thread_ = std::thread([this] { Run(); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   load_done_.wait(lock, [this] { return load_result_.has_value(); });
   return *load_result_;
@@ -124,19 +126,15 @@ uint64_t WorkerPool::Impl::Call(CallRequest request) {
   }
   (IsAsync(task->function) ? coroutine_queue_ : def_queue_).push_back(std::move(task));
   Dispatch(now);
-  if (t_pool_of_this_thread == this) return id;  // flushed when its callbacks have run, with what else they add
-  bool left = !def_queue_.empty() || !coroutine_queue_.empty() || next_check_ < sleeps_until_;
+  if (InTurn()) return id;  // flushed when its callbacks have run, with what else they add
   for (const auto& slot : slots_) {
-    if (slot->outbox.empty() || slot->state != State::kReady) continue;
-    // To an idle process the message is sent here and now, which saves a thread switch; to a busy one it is sent
-    // together with others.
-    if (slot->Outstanding() == 1 && !slot->waits_to_write) {
-      left |= slot->outbox.Flush(slot->process->socket()) != FrameOutbox::Sent::kAll;
-    } else {
-      left = true;
-    }
+    if (slot->outbox.empty() || slot->state != State::kReady || slot->waits_to_write) continue;
+    // What a process waits for is sent here and now, which saves a thread switch. To a busy one messages are sent
+    // together, by whoever has or gets the turn.
+    const size_t gathered = slot->outbox.count();
+    if (io_sleeps_ || slot->Outstanding() < gathered + kKeptBusy || gathered >= kGatheredMax) Flush(slot.get());
   }
-  if (left) Wake();
+  if (next_check_ < sleeps_until_) Wake();
   return id;
 }
 
@@ -162,7 +160,7 @@ void WorkerPool::Impl::Cancel(uint64_t id, std::chrono::nanoseconds grace) {
   } else {
     return;
   }
-  if (t_pool_of_this_thread != this) Wake();
+  if (!InTurn()) Wake();
 }
 
 void WorkerPool::Impl::Shutdown() {
@@ -171,6 +169,7 @@ void WorkerPool::Impl::Shutdown() {
     std::lock_guard lock(mu_);
     stopping_ = true;
     Wake();
+    standby_wake_.notify_one();
   }
   if (thread_.joinable()) thread_.join();
   std::lock_guard lock(mu_);

@@ -58,12 +58,13 @@ struct CallRequest {
   std::chrono::nanoseconds timeout{0};            // of execution, from when it begins; 0: none
   std::chrono::nanoseconds heartbeat_timeout{0};  // between heartbeats, or the beginning and the first; 0: none
   uint64_t tag = 0;                               // the caller's own; what it prints comes with it
-  // Called exactly once, on the pool's thread, without locks held; must not block. May call Call and Cancel.
+  // Called exactly once, on the pool's thread or the one that drives it, without locks held; must not block. May call
+  // Call and Cancel.
   std::function<void(CallOutcome&&)> done;
 };
 
-// What calls do while they run. All methods are called on the pool's thread, before the `done` of the call they
-// belong to, and must not block.
+// What calls do while they run. All methods are called where `done` is, before the `done` of the call they belong
+// to, and must not block.
 class WorkerEvents {
  public:
   virtual ~WorkerEvents() = default;
@@ -101,6 +102,12 @@ class WorkerPool {
   // (teal.context().cancelled()), a coroutine gets CancelledError; `grace` after that the process is killed.
   // Does nothing for an id that has ended.
   void Cancel(uint64_t id, std::chrono::nanoseconds grace = std::chrono::seconds(60));
+
+  // The calling thread, which has nothing else to do, does the pool's work: until callbacks have run in it, Interrupt
+  // is called, or `longest` is over. Saves two thread switches a call. For one thread at a time; not from a callback.
+  void Drive(std::chrono::nanoseconds longest);
+  // Ends the present Drive, or else the next one. Does nothing in a callback that Drive runs, since it returns then.
+  void Interrupt();
 
   // Ends all processes; calls that have not ended get kWorkerLost. Must not be called from a callback. Idempotent.
   void Shutdown();

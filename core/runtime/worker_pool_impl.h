@@ -1,12 +1,15 @@
-// The inside of WorkerPool. worker_pool.cpp: what callers ask, and which process gets which call. worker_pool_io.cpp:
-// the pool's thread, what processes say. worker_pool_watch.cpp: time limits, and processes that end.
+// The inside of WorkerPool. worker_pool.cpp: what callers ask, and which process gets which call. worker_pool_turn.cpp:
+// who does the work, and one turn of it. worker_pool_io.cpp: what processes say. worker_pool_watch.cpp: time limits,
+// and processes that end.
 //
 // Rules:
-//   1. Only the pool's thread adds and removes slots, and runs callbacks; never with mu_ held.
+//   1. Only the thread that has the turn adds and removes slots, and runs callbacks; never with mu_ held.
 //   2. A call is in exactly one place: a queue, a slot, or the list of actions about to be run.
-//   3. While io_sleeps_ is true the pool's thread has seen everything that was done under mu_; who adds work then
-//      wakes it.
+//   3. While io_sleeps_ is true the thread that has the turn has seen everything that was done under mu_; who adds work
+//      then sends it, or wakes that thread.
 #pragma once
+
+#include <sys/epoll.h>
 
 #include <atomic>
 #include <chrono>
@@ -39,6 +42,8 @@ class WorkerPool::Impl {
   uint64_t Call(CallRequest request);
   void Cancel(uint64_t id, std::chrono::nanoseconds grace);
   void Shutdown();
+  void Drive(std::chrono::nanoseconds longest);
+  void Interrupt();
   int ProcessCount() const;
 
  private:
@@ -73,12 +78,15 @@ class WorkerPool::Impl {
     bool known = false;
   };
 
+  // What an epoll event is about: the slot's number times 4, and one of these. 0: the wake-up counter.
+  enum Source : uint64_t { kSocket = 0, kStdout = 1, kStderr = 2, kProcessEnd = 3 };
+
   enum class State { kStarting, kReady, kDying };
 
   struct Slot {
     uint64_t number = 0;
     std::unique_ptr<WorkerProcess> process;
-    FrameInbox inbox;  // the pool's thread only
+    FrameInbox inbox;  // of who has the turn
     // Guarded by mu_:
     State state = State::kStarting;
     FrameOutbox outbox;
@@ -122,10 +130,21 @@ class WorkerPool::Impl {
   TaskPtr TakeQueued(uint64_t id);
   Status Spawn(TimePoint now);
 
-  // ---- worker_pool_io.cpp; the pool's thread only
-
+  // ---- worker_pool_turn.cpp
   void Run();
-  void FlushAll();  // with mu_ held
+  bool InTurn() const;  // whether this thread has the turn; without mu_
+  void StandBy(std::unique_lock<std::mutex>& lock);
+  bool Turn(std::unique_lock<std::mutex>& lock, Actions* actions, TimePoint until);
+  void RunActions(Actions* actions);  // without mu_
+  // With mu_ held
+  void TakeTurn();
+  void EndTurn();
+  void FlushAll();
+  void Flush(Slot* slot);
+  void Watch(Slot* slot, int fd, uint32_t events, Source source);
+
+  // ---- worker_pool_io.cpp; with the turn, without mu_
+  void HandleEvents(const epoll_event* events, int count, Actions* actions);
   void HandleEvent(uint64_t what, uint32_t events, Actions* actions);
   void ReadSocket(Slot* slot, Actions* actions);
   void ReadRawOutput(Slot* slot, int fd, int stream, Actions* actions);
@@ -135,10 +154,8 @@ class WorkerPool::Impl {
   void Loaded(Slot* slot, WorkerMessage message);
   void Learn(Slot* slot, const std::vector<uint32_t>& ended, TimePoint now);
   TaskPtr TakeInFlight(Slot* slot, uint64_t wire_id);
-  void RunActions(Actions* actions);
-  void Watch(Slot* slot, int fd, uint32_t events, int kind);
 
-  // ---- worker_pool_watch.cpp; the pool's thread only, with mu_ held
+  // ---- worker_pool_watch.cpp; with the turn, with mu_ held
   void Check(TimePoint now, Actions* actions);
   void CheckDefs(Slot* slot, TimePoint now);
   void CheckCoroutines(Slot* slot, TimePoint now);
@@ -162,21 +179,29 @@ class WorkerPool::Impl {
   // Guarded by mu_
   std::vector<std::unique_ptr<Slot>> slots_;
   std::deque<TaskPtr> def_queue_, coroutine_queue_;
-  Actions ready_actions_;  // made by callers, run by the pool's thread
+  Actions ready_actions_;  // made by callers, run by who has the turn
   std::vector<WorkerFunctionInfo> infos_;
   std::vector<Cost> costs_;  // of each function
   uint64_t next_id_ = 1;
   uint64_t next_slot_ = 1;
-  bool io_sleeps_ = false;
+  bool turn_taken_ = false;
+  bool guest_waits_ = false;     // for the turn
+  uint64_t guest_turns_ = 0;     // how often a guest took it
+  bool interrupted_ = false;     // the guest is to leave
+  bool standby_sleeps_ = false;  // the pool's own thread waits for the guest to leave
+  std::condition_variable turn_free_, standby_wake_;
+  bool io_sleeps_ = false;  // who has the turn waits for events
   TimePoint next_check_ = TimePoint::max();
   TimePoint sleeps_until_ = TimePoint::max();
   TimePoint growth_paused_until_ = TimePoint::min();
   int barren_deaths_ = 0;  // processes that ended before they answered any call, since the last answer
   bool stopping_ = false;
-  bool stopped_ = false;  // the pool's thread takes nothing more
+  bool stopped_ = false;  // nobody takes the turn any more
   TimePoint stop_deadline_ = TimePoint::max();
   std::optional<Result<WorkerLoadReport>> load_result_;
   std::condition_variable load_done_;
+
+  Actions guest_actions_;  // of the guest that has the turn
 
   std::mutex shutdown_mu_;  // one caller of Shutdown at a time
   std::thread thread_;

@@ -2,119 +2,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 
 #include "core/runtime/worker_pool_impl.h"
 
 namespace teal::runtime {
 
-namespace {
-
-// What an epoll event is about: the slot's number times 4, and one of these. 0: the wake-up counter.
-enum Source : uint64_t { kSocket = 0, kStdout = 1, kStderr = 2, kProcessEnd = 3 };
-
-}  // namespace
-
-// ---- The loop
-
-void WorkerPool::Impl::Run() {
-  std::array<epoll_event, 64> events;
-  Actions actions;
-  while (true) {
-    int timeout_ms = -1;
-    {
-      std::lock_guard lock(mu_);
-      const TimePoint now = Clock::now();
-      if (stopping_) ContinueShutdown(now, &actions);
-      if (now >= next_check_) Check(now, &actions);
-      std::move(ready_actions_.begin(), ready_actions_.end(), std::back_inserter(actions));
-      ready_actions_.clear();
-      Dispatch(now);
-      FlushAll();
-      if (stopping_ && slots_.empty() && actions.empty()) {
-        stopped_ = true;
-        return;
-      }
-      if (actions.empty()) {
-        io_sleeps_ = true;
-        sleeps_until_ = next_check_;
-        if (next_check_ != TimePoint::max()) {
-          const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_check_ - now).count();
-          timeout_ms = static_cast<int>(std::clamp<int64_t>(left, 0, 60'000));
-        }
-      }
-    }
-    if (!actions.empty()) {
-      RunActions(&actions);
-      continue;
-    }
-    const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
-    {
-      std::lock_guard lock(mu_);
-      io_sleeps_ = false;
-      sleeps_until_ = TimePoint::max();
-    }
-    // What a process wrote to its pipes belongs before the result that follows on the socket, and its end after all.
-    for (const uint64_t source : {kStdout, kStderr, kSocket, kProcessEnd}) {
-      for (int i = 0; i < count; i++) {
-        if (events[static_cast<size_t>(i)].data.u64 == 0) {
-          uint64_t value;
-          if (source == kSocket) [[maybe_unused]]
-            const ssize_t n = read(wake_.get(), &value, sizeof value);
-        } else if (events[static_cast<size_t>(i)].data.u64 % 4 == source) {
-          HandleEvent(events[static_cast<size_t>(i)].data.u64, events[static_cast<size_t>(i)].events, &actions);
-        }
-      }
-    }
-    RunActions(&actions);
-  }
-}
-
-void WorkerPool::Impl::RunActions(Actions* actions) {
-  Actions todo;
-  todo.swap(*actions);
-  for (Action& action : todo) {
-    const WorkerMessage& m = action.message;
-    for (const WorkerText& piece : m.output) {
-      if (piece.text.empty()) continue;
-      if (action.stray) {
-        events_->OnStrayOutput(piece.stream, piece.text);
-      } else {
-        events_->OnOutput(action.tag, piece.stream, piece.text);
-      }
-    }
-    if (action.task != nullptr) {
-      action.task->done(std::move(action.outcome));
-    } else if (m.kind == WorkerMessage::Kind::kHeartbeat) {
-      events_->OnHeartbeat(action.tag, m.payload);
-    } else if (m.kind == WorkerMessage::Kind::kLog && !action.stray) {
-      events_->OnLog(action.tag, m.level, m.text, m.payload);
-    }
-  }
-  todo.clear();
-  todo.swap(*actions);  // keeps the memory, unless a callback has added to it (it cannot)
-}
-
-void WorkerPool::Impl::FlushAll() {
-  for (const auto& slot : slots_) {
-    if (slot->state == State::kDying || slot->outbox.empty()) continue;
-    const FrameOutbox::Sent sent = slot->outbox.Flush(slot->process->socket());
-    const bool waits = sent == FrameOutbox::Sent::kBlocked;
-    if (waits != slot->waits_to_write) {
-      slot->waits_to_write = waits;
-      Watch(slot.get(), slot->process->socket(), EPOLLIN | (waits ? EPOLLOUT : 0u), kSocket);
-    }
-    // A broken socket shows as its end when it is read.
-  }
-}
-
-void WorkerPool::Impl::Watch(Slot* slot, int fd, uint32_t events, int kind) {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = slot->number * 4 + static_cast<uint64_t>(kind);
-  if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) != 0) epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
-}
+// ---- Processes
 
 Status WorkerPool::Impl::Spawn(TimePoint now) {
   Result<std::unique_ptr<WorkerProcess>> process = WorkerProcess::Spawn({options_.interpreter, options_.environment});
@@ -139,6 +33,21 @@ Status WorkerPool::Impl::Spawn(TimePoint now) {
 }
 
 // ---- What arrives
+
+void WorkerPool::Impl::HandleEvents(const epoll_event* events, int count, Actions* actions) {
+  // What a process wrote to its pipes belongs before the result that follows on the socket, and its end after all.
+  for (const Source source : {kStdout, kStderr, kSocket, kProcessEnd}) {
+    for (int i = 0; i < count; i++) {
+      const uint64_t what = events[i].data.u64;
+      if (what != 0) {
+        if (what % 4 == source) HandleEvent(what, events[i].events, actions);
+      } else if (source == kSocket) {
+        uint64_t value;
+        [[maybe_unused]] const ssize_t n = read(wake_.get(), &value, sizeof value);
+      }
+    }
+  }
+}
 
 void WorkerPool::Impl::HandleEvent(uint64_t what, uint32_t events, Actions* actions) {
   const auto it = std::find_if(slots_.begin(), slots_.end(), [what](const auto& s) { return s->number == what / 4; });
