@@ -300,6 +300,12 @@ def take_output(call, final):
     taken = pieces[:count]
     del pieces[:count]
     call._chars = 0
+    secrets = call._message[10]
+    if not secrets:
+        try:
+            return [1, "".join(taken)]
+        except TypeError:
+            pass  # some went to standard error
     runs = []
     for piece in taken:
         stream, text = (1, piece) if type(piece) is str else (2, piece[0])
@@ -307,7 +313,6 @@ def take_output(call, final):
             runs[-1].append(text)
         else:
             runs += (stream, [text])
-    secrets = call._message[10]
     for i in range(1, len(runs), 2):
         text = "".join(runs[i])
         if secrets:
