@@ -26,7 +26,8 @@ Runtime::Runtime(RuntimeOptions options)
     : options_(options),
       // A session that is written down must not move on elsewhere meanwhile; virtual time must pass in one order.
       scheduler_(std::make_unique<Scheduler>(
-          options.clock, options.suspension.move_at != 0 || options.clock->IsVirtual() ? 1 : options.cores)) {
+          options.clock, options.suspension.move_at != 0 || options.clock->IsVirtual() ? 1 : options.cores,
+          options.foreign)) {
   assert(options.clock != nullptr && options.output != nullptr);
 }
 
