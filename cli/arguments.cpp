@@ -6,7 +6,8 @@ namespace teal::cli {
 
 using vm::Value;
 
-Result<Value> ParseArgument(const std::string& word) {
+Result<Value> ParseArgument(std::string word) {
+  if (!word.empty() && word.front() == kVerbatim) word.erase(0, 1);
   if (!vm::IsValidUtf8(word)) return Fail(FailureCode::kInvalid, "it is not UTF-8");
   Value text = vm::MakeString(word);
   Value result;

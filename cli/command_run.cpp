@@ -30,6 +30,7 @@ struct RunFlags {
   std::vector<std::string> arguments;
   std::string memory = "none";
   std::string move_from;
+  bool no_optimize = false;
 };
 
 // TEAL_SUSPEND=always, with TEAL_SUSPEND_SEED; TEAL_MOVE_AT=n,FILE.
@@ -115,7 +116,7 @@ int Run(const Globals& globals, const RunFlags& flags) {
   std::string move_to;
   if (!ReadSuspensionTests(globals, &options.suspension, &move_to)) return kExitUsage;
   LoadedProgram loaded;
-  if (const int code = LoadProgram(globals, flags.file, &loaded); code != kExitDone) return code;
+  if (const int code = LoadProgram(globals, flags.file, &loaded, !flags.no_optimize); code != kExitDone) return code;
   runtime::SessionStart start;
   start.program = loaded.program;
   start.limits = loaded.config.limits;
@@ -194,6 +195,7 @@ Command AddRun(CLI::App& app, const Globals& globals) {
   run->add_option("-f,--function", flags->function, "the function to run; main if left out");
   run->add_option("--memory", flags->memory, "what is kept: none");
   run->add_option("--move-from", flags->move_from, "")->group("");
+  run->add_flag("--no-optimize", flags->no_optimize, "")->group("");
   return [flags, &globals] { return Run(globals, *flags); };
 }
 

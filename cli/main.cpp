@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/globals.h"
 
@@ -38,6 +39,14 @@ std::vector<std::string> WithRun(std::vector<std::string> words) {
   return words;
 }
 
+// CLI11 reads lists out of words such as [1,2] and {}; an argument of a program must arrive as it was typed.
+void KeepFromCli11(std::vector<std::string>* words) {
+  for (std::string& word : *words) {
+    const bool brackets = word.size() >= 2 && word.front() == '[' && word.back() == ']';
+    if (brackets || word == "{}" || word == "%%") word.insert(word.begin(), kVerbatim);
+  }
+}
+
 int Main(std::vector<std::string> words) {
   Globals globals;
   CLI::App app("Teal: small programs whose threads wait anywhere, for any time.", "teal");
@@ -62,6 +71,7 @@ int Main(std::vector<std::string> words) {
   static_assert(sizeof kCommands / sizeof *kCommands == 8);
 
   words = WithRun(std::move(words));
+  KeepFromCli11(&words);
   try {
     std::vector<std::string> reversed(words.rbegin(), words.rend());
     app.parse(reversed);

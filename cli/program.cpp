@@ -51,10 +51,11 @@ bool LoadConfig(const Globals& globals, const std::string& file, runtime::Projec
   return true;
 }
 
-int LoadProgram(const Globals& globals, const std::string& file, LoadedProgram* loaded) {
+int LoadProgram(const Globals& globals, const std::string& file, LoadedProgram* loaded, bool optimize) {
   if (!LoadConfig(globals, file, &loaded->config)) return kExitUsage;
   lang::CompileOptions options;
   options.project_folder = loaded->config.folder;
+  options.optimize = optimize;
   loaded->compiled = lang::CompileFile(file, options);
   PrintDiagnostics(globals, loaded->compiled.diagnostics);
   if (!loaded->compiled.ok()) return kExitUsage;

@@ -19,7 +19,7 @@ struct LoadedProgram {
 };
 
 // Prints every diagnostic (errors always, warnings unless --quiet). Gives an exit code; kExitDone: *loaded is whole.
-int LoadProgram(const Globals& globals, const std::string& file, LoadedProgram* loaded);
+int LoadProgram(const Globals& globals, const std::string& file, LoadedProgram* loaded, bool optimize = true);
 
 // Prints diagnostics: on stderr, or with --json on stdout.
 void PrintDiagnostics(const Globals& globals, const std::vector<lang::Diagnostic>& diagnostics);

@@ -47,11 +47,12 @@ Session::Handled Session::HostTimeout(ThreadRecord& record) {
   if (inner == nullptr) return RaiseHere(record, vm::MakeError("type", "timeout: a future of another session"));
   uint64_t step = 0;
   if (!TakeEffectStep(record, &step)) return Handled::kParked;
-  const int64_t due = After(scheduler_.clock().NowUnixNs(), seconds);
+  const int64_t now = scheduler_.clock().NowUnixNs();
+  const int64_t due = After(now, seconds);
   vm::Share(arguments[0]);
   Value future =
       MakeFuture(FutureKind::kTimeout, vm::MakeString(record.tid), step, due, Value(), std::move(arguments[0]));
-  AddCell(future);
+  AddCell(future)->made_ns = now;
   return AnswerHere(record, std::move(future));
 }
 
@@ -75,7 +76,7 @@ void Session::TimerFired(const Timer& timer) {
     case TimerKind::kThread: {
       ThreadRecord& record = *static_cast<ThreadRecord*>(timer.target);
       record.wake_ns = 0;
-      if (record.wait == WaitKind::kTime) return Answer(record, Value());
+      if (record.wait == WaitKind::kTime) return Answer(record, record.thread->request().arguments[0]);  // its seconds
       assert(record.wait == WaitKind::kRetry);
       // The thread itself makes the next attempt when it runs again: its request is still there.
       Unpark(record);
