@@ -15,6 +15,8 @@ struct Limits {
 
 // A foreign call whose worker died is made again this many times before it is `interrupted`.
 inline constexpr uint32_t kWorkerLossesMax = 3;
+// With more living threads, each that is parked gives back the memory it does not need then.
+inline constexpr uint32_t kRoomyThreadsMax = 1'000;
 inline constexpr uint32_t kTidBytesMax = 200;  // a longer thread id becomes a 128-bit hash of it
 
 }  // namespace teal::runtime

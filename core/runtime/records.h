@@ -110,7 +110,6 @@ struct ThreadRecord {
   std::atomic<bool> terminate{false};
   uint64_t effect_step = 0;
   uint64_t budget_seed = 0;            // SuspensionTests
-  std::string terminate_error;         // why it is terminated, if not for the end of its grace
   uint64_t parked = 0;                 // when, in the order of its session
   int64_t grace_end_ns = 0;            // once cancel_raised
   int64_t wake_ns = 0;                 // kTime, kRetry: when; kept when the thread moves
@@ -120,7 +119,8 @@ struct ThreadRecord {
   FutureCell* awaits = nullptr;  // kFuture
   std::unique_ptr<MultiWait> several;
   std::unique_ptr<PendingCall> call;
-  std::shared_ptr<const SpawnSite> site;  // null: the main thread
+  std::unique_ptr<const std::string> terminate_error;  // why it is terminated, if not for the end of its grace
+  std::shared_ptr<const SpawnSite> site;               // null: the main thread
 };
 
 }  // namespace teal::runtime

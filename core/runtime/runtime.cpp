@@ -36,19 +36,25 @@ Runtime::~Runtime() {
 }
 
 Session* Runtime::Find(std::string_view sid) {
-  for (const auto& session : sessions_) {
-    if (session->sid() == sid) return session.get();
-  }
-  return nullptr;
+  const auto found = by_sid_.find(sid);
+  return found == by_sid_.end() ? nullptr : found->second;
+}
+
+Session* Runtime::Keep(std::unique_ptr<Session> session) {
+  Session* const kept = session.get();
+  assert(by_sid_.find(kept->sid()) == by_sid_.end());
+  by_sid_.emplace(kept->sid(), kept);
+  sessions_.push_back(std::move(session));
+  ++living_;
+  return kept;
 }
 
 Result<Session*> Runtime::Add(SessionStart start) {
   if (start.id.empty()) start.id = RandomSid();
   if (Find(start.id) != nullptr) return Fail(FailureCode::kInvalid, "there is a session with the id " + start.id);
-  sessions_.push_back(std::make_unique<Session>(this, std::move(start)));
-  ++living_;
-  sessions_.back()->Begin();
-  return sessions_.back().get();
+  Session* const session = Keep(std::make_unique<Session>(this, std::move(start)));
+  session->Begin();
+  return session;
 }
 
 Result<std::string> Runtime::Start(SessionStart start) {
@@ -64,15 +70,13 @@ Result<std::string> Runtime::TakeUp(SessionStart start, std::string_view bytes) 
   if (!sid.ok()) return sid;
   start.id = std::move(*sid);
   if (Find(start.id) != nullptr) return Fail(FailureCode::kInvalid, "there is a session with the id " + start.id);
-  auto session = std::make_unique<Session>(this, std::move(start));
-  sessions_.push_back(std::move(session));
-  ++living_;
-  const Status taken = sessions_.back()->TakeUp(bytes);
+  Session* const session = Keep(std::make_unique<Session>(this, std::move(start)));
+  const Status taken = session->TakeUp(bytes);
   if (!taken.ok()) {
-    sessions_.back()->EndNow(SessionStatus::kFailed, vm::MakeError("internal", taken.failure().message));
+    session->EndNow(SessionStatus::kFailed, vm::MakeError("internal", taken.failure().message));
     return taken.failure();
   }
-  return sessions_.back()->sid();
+  return session->sid();
 }
 
 void Runtime::Run() {

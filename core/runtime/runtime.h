@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/base/result.h"
@@ -91,6 +92,7 @@ class Runtime {
   // With the scheduler's mutex.
   Session* Find(std::string_view sid);
   Result<Session*> Add(SessionStart start);
+  Session* Keep(std::unique_ptr<Session> session);
   bool AllEnded() const { return living_ == 0; }
   // Whether this suspension is the one to move at.
   bool CountSuspension();
@@ -101,6 +103,7 @@ class Runtime {
   const std::unique_ptr<Scheduler> scheduler_;
   // Guarded by the scheduler's mutex.
   std::vector<std::unique_ptr<Session>> sessions_;
+  std::unordered_map<std::string_view, Session*> by_sid_;
   size_t living_ = 0;
   uint64_t suspensions_ = 0;
   std::string moved_;

@@ -68,9 +68,19 @@ ThreadRecord* Session::Spawn(ThreadRecord& owner, uint64_t step, Value callee, s
   for (const Value& argument : arguments) vm::Share(argument);
   ThreadRecord* child = AddThread(ChildTid(owner.tid, step), &owner, owner.depth + 1);
   child->thread = std::make_unique<vm::Thread>(program_, child->tid, std::move(callee), std::move(arguments), keywords);
-  child->site = SpawnSiteOf(*owner.thread, owner.site);
+  child->site = SiteOf(owner);
   scheduler_.MakeReady(child);
   return child;
+}
+
+std::shared_ptr<const SpawnSite> Session::SiteOf(const ThreadRecord& owner) {
+  std::shared_ptr<const SpawnSite> site = SpawnSiteOf(*owner.thread, owner.site);
+  if (last_site_ != nullptr && last_site_->outer == site->outer && last_site_->tid == site->tid &&
+      last_site_->places == site->places) {
+    return last_site_;
+  }
+  last_site_ = site;
+  return site;
 }
 
 bool Session::TakeEffectStep(ThreadRecord& record, uint64_t* step) {
@@ -190,10 +200,9 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
 }
 
 void Session::Rehydrate(ThreadRecord& record) {
-  const std::string tid = record.tid;
   Result<vm::Checkpoint> written = vm::WriteCheckpoint(*record.thread);
   if (!written.ok()) {
-    record.terminate_error = written.failure().message;
+    record.terminate_error = std::make_unique<std::string>(written.failure().message);
     record.terminate = true;
     return;
   }
@@ -207,12 +216,12 @@ void Session::Rehydrate(ThreadRecord& record) {
         return found->second;
       });
   if (!read.ok()) {
-    record.terminate_error = read.failure().message;
+    record.terminate_error = std::make_unique<std::string>(read.failure().message);
     record.terminate = true;
     return;
   }
   record.thread = std::move(*read);
-  assert(record.thread->tid() == tid);
+  assert(record.thread->tid() == record.tid);
 }
 
 // Takes the thread out of the session, wherever it is. Precondition: no OS thread runs it (but the caller).
@@ -229,9 +238,9 @@ void Session::Drop(ThreadRecord& record) {
   GiveSlotBack(record);
   if (ended_ || record.cell.state != CellState::kPending) return;
   Value error =
-      record.terminate_error.empty()
+      record.terminate_error == nullptr
           ? vm::MakeError("cancelled", "the thread was terminated: it did not end within the time to clean up")
-          : vm::MakeError("internal", record.terminate_error);
+          : vm::MakeError("internal", *record.terminate_error);
   error = WithWholeTrace(std::move(error), record.tid, record.site.get(), *program_);
   Resolve(record.cell, false, std::move(error));
 }

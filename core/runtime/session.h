@@ -92,6 +92,8 @@ class Session {
   // Null: over a limit (the session has ended).
   ThreadRecord* Spawn(ThreadRecord& owner, uint64_t step, vm::Value callee, std::vector<vm::Value> arguments,
                       bool keywords);
+  // Where `owner` spawns. Threads that were spawned at one place share one.
+  std::shared_ptr<const SpawnSite> SiteOf(const ThreadRecord& owner);
   void Finish(ThreadRecord& record, bool ok, vm::Value value);
   void GiveSlotBack(ThreadRecord& record);
   void EndIfOver();
@@ -185,9 +187,10 @@ class Session {
     std::deque<vm::Value> kept;       // values that nobody has taken; empty while somebody waits
   };
   struct CellKey {
-    vm::FutureKind kind;
-    std::string tid;
+    explicit CellKey(const vm::Future& future) : step(future.step), tid(future.id.Text()), kind(future.kind) {}
     uint64_t step;
+    std::string_view tid;  // the future's own
+    vm::FutureKind kind;
     auto operator<=>(const CellKey&) const = default;
   };
 
@@ -202,8 +205,9 @@ class Session {
   // Guarded by the scheduler's mutex.
   SessionStart start_;
   ThreadRecord* main_ = nullptr;
-  std::unordered_map<std::string, std::unique_ptr<ThreadRecord>> threads_;
-  std::map<CellKey, std::unique_ptr<FutureCell>> cells_;  // of all but threads
+  std::unordered_map<std::string_view, std::unique_ptr<ThreadRecord>> threads_;  // by their tid
+  std::map<CellKey, FutureCell> cells_;         // of all but threads; each holds the future that its key looks into
+  std::shared_ptr<const SpawnSite> last_site_;  // the newest
   std::map<std::string, EventQueue, std::less<>> events_;
   std::map<std::string, vm::Value, std::less<>> published_;
   std::vector<FutureCell*> failures_;  // of threads, in order

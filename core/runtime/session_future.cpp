@@ -13,11 +13,11 @@ FutureCell* Session::CellOf(const Value& future) {
   const Future* f = future.As<Future>();
   if (f->id.tag() != vm::Tag::kString) return nullptr;
   if (f->kind == FutureKind::kThread) {
-    const auto found = threads_.find(std::string(f->id.Text()));
+    const auto found = threads_.find(f->id.Text());
     return found == threads_.end() ? nullptr : &found->second->cell;
   }
-  const auto found = cells_.find(CellKey{f->kind, std::string(f->id.Text()), f->step});
-  if (found != cells_.end()) return found->second.get();
+  const auto found = cells_.find(CellKey(*f));
+  if (found != cells_.end()) return &found->second;
   // A timer needs no cell before somebody waits for it. All others have had one since they were made.
   return f->kind == FutureKind::kTimer ? AddCell(future) : nullptr;
 }
@@ -26,14 +26,14 @@ FutureCell* Session::AddCell(const Value& future) {
   const Future* f = future.As<Future>();
   assert(f->kind != FutureKind::kThread);
   vm::Share(future);
-  auto owned = std::make_unique<FutureCell>();
-  FutureCell& cell = *owned;
+  const auto [place, added] = cells_.try_emplace(CellKey(*f));
+  assert(added);
+  FutureCell& cell = place->second;
   cell.kind = f->kind;
   cell.future = future;
   cell.deadline_ns = f->deadline_unix_ns;
-  const auto owner = threads_.find(std::string(f->id.Text()));
+  const auto owner = threads_.find(f->id.Text());
   if (owner != threads_.end()) cell.thread = owner->second.get();
-  cells_[CellKey{f->kind, std::string(f->id.Text()), f->step}] = std::move(owned);
   const int64_t now = scheduler_.clock().NowUnixNs();
   if (f->kind == FutureKind::kTimer && f->deadline_unix_ns <= now) Resolve(cell, true, Value());
   if (f->kind == FutureKind::kTimeout) {

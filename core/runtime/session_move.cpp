@@ -110,9 +110,9 @@ Result<std::string> Session::WriteDown(const ThreadRecord& running) {
 
   for (const auto& [key, cell] : cells_) {
     proto::SessionCell* to = session.add_cells();
-    to->set_made_unix_ns(cell->made_ns);
-    if (Status s = WriteValue(cell->future, to->mutable_future()); !s.ok()) return s.failure();
-    if (Status s = WriteOutcome(*cell, to->mutable_outcome()); !s.ok()) return s.failure();
+    to->set_made_unix_ns(cell.made_ns);
+    if (Status s = WriteValue(cell.future, to->mutable_future()); !s.ok()) return s.failure();
+    if (Status s = WriteOutcome(cell, to->mutable_outcome()); !s.ok()) return s.failure();
   }
   for (const auto& [name, queue] : events_) {
     proto::SessionEvents* to = session.add_events();

@@ -139,6 +139,7 @@ void Session::Park(ThreadRecord& record, Phase phase, WaitKind wait) {
   record.phase = phase;
   record.wait = wait;
   record.parked = ++parks_;
+  if (living_ > kRoomyThreadsMax) record.thread->Shrink();
   if (phase == Phase::kWaiting) GiveSlotBack(record);
 }
 

@@ -100,14 +100,15 @@ Status Session::TakeUpCells(const proto::Session& from) {
     const vm::Future* f = future->As<vm::Future>();
     if (f->kind == vm::FutureKind::kThread || f->id.tag() != vm::Tag::kString) return Damaged("an unknown future");
     vm::Share(*future);
-    auto owned = std::make_unique<FutureCell>();
-    owned->kind = f->kind;
-    owned->deadline_ns = f->deadline_unix_ns;
-    owned->made_ns = cell.made_unix_ns();
-    owned->future = *future;
-    if (Status s = TakeUpOutcome(cell.outcome(), owned.get()); !s.ok()) return s;
-    if (owned->kind == vm::FutureKind::kTimeout) pending_timeouts.push_back(owned.get());
-    cells_[CellKey{f->kind, std::string(f->id.Text()), f->step}] = std::move(owned);
+    const auto [place, added] = cells_.try_emplace(CellKey(*f));
+    if (!added) return Damaged("a future that is there twice");
+    FutureCell& taken = place->second;
+    taken.kind = f->kind;
+    taken.deadline_ns = f->deadline_unix_ns;
+    taken.made_ns = cell.made_unix_ns();
+    taken.future = *future;
+    if (Status s = TakeUpOutcome(cell.outcome(), &taken); !s.ok()) return s;
+    if (taken.kind == vm::FutureKind::kTimeout) pending_timeouts.push_back(&taken);
   }
   for (FutureCell* cell : pending_timeouts) {
     const Value& inner = cell->future.As<vm::Future>()->inner;

@@ -19,6 +19,7 @@ struct SpawnSite {
   struct Place {
     uint32_t function;  // index into the program's functions
     uint32_t pc;
+    bool operator==(const Place&) const = default;
   };
   std::shared_ptr<const SpawnSite> outer;  // of the spawner; null: it is the main thread
   std::string tid;                         // of the spawner
