@@ -1,4 +1,6 @@
 // teal check: diagnostics of programs, without running them.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
@@ -8,6 +10,11 @@ namespace teal::cli {
 namespace {
 
 int Check(const Globals& globals, const std::vector<std::string>& files) {
+#if defined(__GLIBC__)
+  // Trees are many small blocks, freed together: gathering them first only to merge them later takes a fifth of the
+  // time of a large program.
+  mallopt(M_MXFAST, 0);
+#endif
   int code = kExitDone;
   for (const std::string& file : files) {
     runtime::ProjectConfig config;
