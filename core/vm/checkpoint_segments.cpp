@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "core/base/mutant.h"
 #include "core/vm/checkpoint_decoder.h"
 #include "core/vm/value_inline.h"
 
@@ -195,7 +194,7 @@ Status LoadSegments(std::string_view state, const SegmentSource& segment_of, Dec
       if (!seen.insert(hash).second) continue;
       Result<std::string> fetched = segment_of(hash);
       if (!fetched.ok()) return fetched.failure();
-      if (Sha256Of(fetched.value()) != hash && !TEAL_MUTANT("checkpoint_trusts_segments")) {
+      if (Sha256Of(fetched.value()) != hash) {
         return Fail(FailureCode::kCorrupt,
                     NameOf(hash) + ": its " + std::to_string(fetched.value().size()) + " bytes have another hash");
       }
