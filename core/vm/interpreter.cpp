@@ -568,7 +568,7 @@ op_kSlice:
 op_kSetItem: {
   Value* parts = R + i.b();
   if (TrySetInPlace(parts[0], parts[1], parts[2])) [[likely]] {
-    Clear(parts[1]);
+    parts[1].tag_ = Tag::kNull;  // it was an integer
     if (i.a() != i.b()) Move(R[i.a()], parts[0]);
     NEXT;
   }
