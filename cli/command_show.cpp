@@ -28,9 +28,9 @@ std::string_view LineOf(void* ctx, uint32_t file, uint32_t line) {
   return file < compiled->files.size() ? compiled->files[file]->Line(line) : std::string_view();
 }
 
-int Asm(const Globals& globals, const std::string& file) {
+int Asm(const Globals& globals, const std::string& file, bool optimize) {
   LoadedProgram loaded;
-  if (const int code = LoadProgram(globals, file, &loaded); code != kExitDone) return code;
+  if (const int code = LoadProgram(globals, file, &loaded, optimize); code != kExitDone) return code;
   Show(globals, "listing", file, vm::Listing(*loaded.program, LineOf, &loaded.compiled));
   return kExitDone;
 }
@@ -51,7 +51,9 @@ Command AddAsm(CLI::App& app, const Globals& globals) {
   CLI::App* command = app.add_subcommand("asm", "show a program's bytecode beside its lines");
   command->footer("Example: teal asm service.tl");
   command->add_option("FILE", *file, "the program")->required();
-  return [file, &globals] { return Asm(globals, *file); };
+  auto no_optimize = std::make_shared<bool>(false);
+  command->add_flag("--no-optimize", *no_optimize, "")->group("");
+  return [file, no_optimize, &globals] { return Asm(globals, *file, !*no_optimize); };
 }
 
 Command AddAst(CLI::App& app, const Globals& globals) {

@@ -126,9 +126,9 @@ void Report(const Globals& globals, const std::string& file, std::string_view na
 }
 
 // One file; each of its tests is a session of its own.
-int RunFile(const Globals& globals, const std::string& file, Totals* totals) {
+int RunFile(const Globals& globals, const std::string& file, bool optimize, Totals* totals) {
   LoadedProgram loaded;
-  if (const int code = LoadProgram(globals, file, &loaded); code != kExitDone) return code;
+  if (const int code = LoadProgram(globals, file, &loaded, optimize); code != kExitDone) return code;
   const std::vector<int32_t> fakes = FindFakes(*loaded.program);
   std::vector<std::pair<uint32_t, uint32_t>> tests;  // line, function
   for (const std::string_view name : loaded.program->EntryNames()) {
@@ -180,7 +180,7 @@ int RunFile(const Globals& globals, const std::string& file, Totals* totals) {
   return kExitDone;
 }
 
-int Test(const Globals& globals, const std::string& path) {
+int Test(const Globals& globals, const std::string& path, bool optimize) {
   std::error_code error;
   if (!fs::exists(path, error)) {
     ReportError(globals, "there is no " + path, "name a folder, or a file that ends in _test.tl");
@@ -189,7 +189,7 @@ int Test(const Globals& globals, const std::string& path) {
   Totals totals;
   int code = kExitDone;
   for (const std::string& file : FindTests(path)) {
-    if (const int of_file = RunFile(globals, file, &totals); of_file != kExitDone) code = of_file;
+    if (const int of_file = RunFile(globals, file, optimize, &totals); of_file != kExitDone) code = of_file;
   }
   if (globals.json) {
     std::printf("{\"passed\":%d,\"failed\":%d}\n", totals.passed, totals.failed);
@@ -209,7 +209,9 @@ Command AddTest(CLI::App& app, const Globals& globals) {
   command->footer(
       "Example: teal test tests/\nfn fake_charge(card) {…} in a test file answers calls of the imported charge.");
   command->add_option("PATH", *path, "a folder or a file; the current folder if left out");
-  return [path, &globals] { return Test(globals, *path); };
+  auto no_optimize = std::make_shared<bool>(false);
+  command->add_flag("--no-optimize", *no_optimize, "")->group("");
+  return [path, no_optimize, &globals] { return Test(globals, *path, !*no_optimize); };
 }
 
 }  // namespace teal::cli
