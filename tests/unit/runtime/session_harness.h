@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -46,6 +47,7 @@ class TestCalls : public ForeignCalls {
 };
 
 struct Ran {
+  std::shared_ptr<const vm::Program> program;  // the outcome's values may be its constants
   SessionOutcome outcome;
   std::string output;
   double virtual_seconds = 0;
@@ -85,6 +87,7 @@ inline Ran RunText(const std::string& text, const RunOptions& options = {}) {
   Ran ran;
   const auto program = Compile(text);
   if (program == nullptr) return ran;
+  ran.program = program;
   TextSink sink;
   VirtualClock virtual_clock(kNanosecondsPerSecond);
   RealClock real_clock;

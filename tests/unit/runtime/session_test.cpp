@@ -48,7 +48,9 @@ TEST(Session, DamagedBytesAreTold) {
     SessionStart start;
     start.program = program;
     const auto taken = runtime.TakeUp(std::move(start), bytes.substr(0, size));
-    if (!taken.ok()) EXPECT_FALSE(taken.failure().message.empty());
+    if (!taken.ok()) {
+      EXPECT_FALSE(taken.failure().message.empty());
+    }
   }
 }
 
