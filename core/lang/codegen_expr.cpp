@@ -260,6 +260,12 @@ void Codegen::Unary(const UnaryExpr& unary, Dest dest) {
     return Spawn({.callee = call.callee.get(), .arguments = call.arguments, .offset = unary.op_span.begin}, dest);
   }
   const Reg to = WholeReg(dest);
+  if (unary.op == UnaryOp::kNegate && unary.operand->kind == ExprKind::kInt &&
+      As<IntExpr>(*unary.operand).magnitude == uint64_t{1} << 63) {
+    // The one literal that is written with an operator: without it, it fits no integer.
+    LoadValue(Value::Int(INT64_MIN), to);
+    return Deliver(dest, to);
+  }
   Reg operand;
   if (dest.kind == Dest::Kind::kVariable) {
     operand = Any(*unary.operand);
