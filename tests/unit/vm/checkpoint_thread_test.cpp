@@ -32,7 +32,7 @@ void ExpectRefused(const proto::ThreadState& message, const std::string& what) {
 }
 
 TEST(CheckpointThread, AnyValueComesBack) {
-  for (uint64_t seed = 0; seed < Rounds(100); seed++) {
+  for (uint64_t seed = 0; seed < Rounds(100u); seed++) {
     Value value = RandomValues(seed).Next(6);
     const std::string plain = EncodeValue(value).value();
     auto thread = Holding(value);

@@ -33,7 +33,7 @@ TEST(CheckpointValue, EveryKindComesBack) {
   ExpectComesBack(MakeList());
   ExpectComesBack(MakeHash());
   ExpectComesBack(MakeSecret("token"));
-  for (uint64_t seed = 0; seed < Rounds(400); seed++) ExpectComesBack(RandomValues(seed).Next(5));
+  for (uint64_t seed = 0; seed < Rounds(400u); seed++) ExpectComesBack(RandomValues(seed).Next(5));
 }
 
 TEST(CheckpointValue, KeepsTheBitsOfNan) {
