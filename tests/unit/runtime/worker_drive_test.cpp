@@ -46,7 +46,9 @@ TEST(WorkerDrive, LeavesWhatIsNotWaitedForToThePool) {
   for (int i = 0; i < 50; i++) {
     ASSERT_EQ(CallAndDrive(p, "same", i), i);
     ASSERT_EQ(AsInt(p.Do("same", Args(i)).payload), i);  // nobody drives
-    if (i % 10 == 0) ASSERT_EQ(CallAndDrive(p, "slow", i), i);
+    if (i % 10 == 0) {
+      ASSERT_EQ(CallAndDrive(p, "slow", i), i);
+    }
   }
 }
 
