@@ -497,7 +497,7 @@ void Codegen::Field(const FieldExpr& field, Dest dest) {
 
 void Codegen::Closure(const FunctionExpr& function, Dest dest) {
   FunctionScope* made = nullptr;
-  for (size_t tried = 0; made == nullptr; ++tried) {
+  for ([[maybe_unused]] size_t tried = 0; made == nullptr; ++tried) {
     assert(tried < scope_.closures.size());
     FunctionScope* next = scope_.closures[closures_];
     closures_ = (closures_ + 1) % scope_.closures.size();
