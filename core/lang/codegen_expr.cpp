@@ -288,10 +288,10 @@ void Codegen::Step(BinaryOp op, Reg to, Reg left, const Expr& right) {
   if (Folded(right, &value) && ConstantOp(op) != vm::kNop) {
     code_.At(at);
     if (op == BinaryOp::kAdd && FitsImm(value)) return code_.Emit(vm::kAddImm, to, left, Imm(value.AsInt()));
-    // Not for 0: -0.0 - 0 is -0.0, but -0.0 + 0 is 0.0.
-    if (op == BinaryOp::kSub && FitsImm(value) && (value.AsInt() != 0 || TEAL_MUTANT("minus_zero_is_plus_zero")) &&
-        value.AsInt() != INT16_MIN) {
-      return code_.Emit(vm::kAddImm, to, left, Imm(-value.AsInt()));
+    if (op == BinaryOp::kSub && FitsImm(value)) {
+      // Not as the addition of its negative: -0.0 - 0 is -0.0, but -0.0 + 0 is 0.0, and errors name what was written.
+      if (TEAL_MUTANT("minus_zero_is_plus_zero")) return code_.Emit(vm::kAddImm, to, left, Imm(-value.AsInt()));
+      return code_.Emit(vm::kSubImm, to, left, Imm(value.AsInt()));
     }
     const uint32_t index = program_.constants.Add(value);
     if (index < kNarrowConstants) return code_.Emit(ConstantOp(op), to, left, index);

@@ -258,6 +258,16 @@ op_kAddImm: {
   TRY(Arithmetic(thread, kAdd, R[i.a()], x, Value::Int(i.immC()), 0));
   NEXT;
 }
+op_kSubImm: {
+  Value& x = R[i.b()];
+  int64_t result;
+  if (x.tag_ == Tag::kInt && !__builtin_sub_overflow(x.bits_.i, int64_t{i.immC()}, &result)) [[likely]] {
+    SetInt(R[i.a()], result);
+    NEXT;
+  }
+  TRY(Arithmetic(thread, kSub, R[i.a()], x, Value::Int(i.immC()), 0));
+  NEXT;
+}
 op_kNegate:
   if (R[i.b()].tag_ == Tag::kFloat)
     SetFloat(R[i.a()], -R[i.b()].bits_.d);

@@ -86,7 +86,7 @@ static_assert(sizeof(Instruction) == 8);
   X(kMul, "WRR", "R[a] = R[b] * R[c]")                                                                               \
   X(kDiv, "WRR", "R[a] = R[b] / R[c], a float")                                                                      \
   X(kMod, "WRR", "R[a] = R[b] % R[c], sign of the divisor")                                                          \
-  X(kAddImm, "WRI", "R[a] = R[b] + imm c; also for subtraction of a small literal")                                  \
+  X(kAddImm, "WRI", "R[a] = R[b] + imm c")                                                                           \
   X(kAddConst, "WTK", "R[a] = R[b] + K[c]")                                                                          \
   X(kSubConst, "WRK", "R[a] = R[b] - K[c]")                                                                          \
   X(kMulConst, "WRK", "R[a] = R[b] * K[c]")                                                                          \
@@ -152,7 +152,8 @@ static_assert(sizeof(Instruction) == 8);
   /* errors */                                                                                                       \
   X(kRaise, "R--", "raises the error value R[a]; its trace is filled here unless it has one (a re-raise)")           \
   X(kRaiseNew, "B--", "raises a new error of kind R[a], message R[a+1], data R[a+2], consumed")                      \
-  X(kSuppress, "B--", "an error R[a+1] came up in a finally while R[a] was pending: R[a+1].data.suppressed = R[a] (if R[a] is an error)")
+  X(kSuppress, "B--", "an error R[a+1] came up in a finally while R[a] was pending: R[a+1].data.suppressed = R[a] (if R[a] is an error)") \
+  X(kSubImm, "WRI", "R[a] = R[b] - imm c")
 
 enum Opcode : uint8_t {
 #define TEAL_ENUM(name, operands, meaning) name,
