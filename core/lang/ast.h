@@ -19,15 +19,38 @@
 
 namespace teal::lang {
 
-inline constexpr int kNestingMax = 200;      // nested expressions and blocks
-inline constexpr int kParametersMax = 255;   // of one function
+inline constexpr int kNestingMax = 200;     // nested expressions and blocks
+inline constexpr int kParametersMax = 255;  // of one function
 
 enum class ExprKind : uint8_t {
-  kNull, kBool, kInt, kFloat, kString, kFormat, kSymbol, kDuration,
-  kName, kList, kHash,
-  kUnary, kBinary, kPipe, kAssign,
-  kCall, kIndex, kSlice, kField,
-  kFunction, kBlock, kIf, kFor, kWhile, kTry, kBreak, kContinue, kReturn,
+  kNull,
+  kBool,
+  kInt,
+  kFloat,
+  kString,
+  kFormat,
+  kSymbol,
+  kDuration,
+  kName,
+  kList,
+  kHash,
+  kUnary,
+  kBinary,
+  kPipe,
+  kAssign,
+  kCall,
+  kIndex,
+  kSlice,
+  kField,
+  kFunction,
+  kBlock,
+  kIf,
+  kFor,
+  kWhile,
+  kTry,
+  kBreak,
+  kContinue,
+  kReturn,
 };
 
 struct Expr {
@@ -54,21 +77,39 @@ struct ExprOf : Expr {
 
 // Precondition: e.kind == T::kKind.
 template <typename T>
-const T& As(const Expr& e) { return static_cast<const T&>(e); }
+const T& As(const Expr& e) {
+  return static_cast<const T&>(e);
+}
 template <typename T>
-T& As(Expr& e) { return static_cast<T&>(e); }
+T& As(Expr& e) {
+  return static_cast<T&>(e);
+}
 
-struct NullExpr : ExprOf<ExprKind::kNull> { using ExprOf::ExprOf; };
-struct BoolExpr : ExprOf<ExprKind::kBool> { using ExprOf::ExprOf; bool value = false; };
+struct NullExpr : ExprOf<ExprKind::kNull> {
+  using ExprOf::ExprOf;
+};
+struct BoolExpr : ExprOf<ExprKind::kBool> {
+  using ExprOf::ExprOf;
+  bool value = false;
+};
 struct IntExpr : ExprOf<ExprKind::kInt> {
   using ExprOf::ExprOf;
   // The magnitude. 2^63 is legal only as the operand of unary minus (then the pair is the literal
   // -9223372036854775808); the lexer reports anything larger, the checker 2^63 elsewhere.
   uint64_t magnitude = 0;
 };
-struct FloatExpr : ExprOf<ExprKind::kFloat> { using ExprOf::ExprOf; double value = 0; };
-struct StringExpr : ExprOf<ExprKind::kString> { using ExprOf::ExprOf; std::string value; /* decoded UTF-8 */ };
-struct SymbolExpr : ExprOf<ExprKind::kSymbol> { using ExprOf::ExprOf; std::string name; /* without the colon */ };
+struct FloatExpr : ExprOf<ExprKind::kFloat> {
+  using ExprOf::ExprOf;
+  double value = 0;
+};
+struct StringExpr : ExprOf<ExprKind::kString> {
+  using ExprOf::ExprOf;
+  std::string value; /* decoded UTF-8 */
+};
+struct SymbolExpr : ExprOf<ExprKind::kSymbol> {
+  using ExprOf::ExprOf;
+  std::string name; /* without the colon */
+};
 struct DurationExpr : ExprOf<ExprKind::kDuration> {
   using ExprOf::ExprOf;
   // A number of seconds: an integer when the written value is a whole number of seconds, else a float.
@@ -82,8 +123,14 @@ struct FormatExpr : ExprOf<ExprKind::kFormat> {
   std::vector<std::string> literals;
   std::vector<ExprPtr> parts;
 };
-struct NameExpr : ExprOf<ExprKind::kName> { using ExprOf::ExprOf; std::string name; };
-struct ListExpr : ExprOf<ExprKind::kList> { using ExprOf::ExprOf; std::vector<ExprPtr> items; };
+struct NameExpr : ExprOf<ExprKind::kName> {
+  using ExprOf::ExprOf;
+  std::string name;
+};
+struct ListExpr : ExprOf<ExprKind::kList> {
+  using ExprOf::ExprOf;
+  std::vector<ExprPtr> items;
+};
 struct HashExpr : ExprOf<ExprKind::kHash> {
   using ExprOf::ExprOf;
   std::vector<std::pair<ExprPtr, ExprPtr>> entries;
@@ -108,7 +155,10 @@ struct BinaryExpr : ExprOf<ExprKind::kBinary> {
 };
 // stages[0] |> stages[1] |> …: stages[i>0] is a Call (first argument inserted), a bare `await` (kUnary kAwait with a
 // null operand) or any other expression, which is called with the value.
-struct PipeExpr : ExprOf<ExprKind::kPipe> { using ExprOf::ExprOf; std::vector<ExprPtr> stages; };
+struct PipeExpr : ExprOf<ExprKind::kPipe> {
+  using ExprOf::ExprOf;
+  std::vector<ExprPtr> stages;
+};
 struct AssignExpr : ExprOf<ExprKind::kAssign> {
   using ExprOf::ExprOf;
   // Anything that parses as an operand; the checker reports whatever is no plain name ("assignment to a non-variable").
@@ -125,14 +175,22 @@ struct CallExpr : ExprOf<ExprKind::kCall> {
   ExprPtr callee;
   std::vector<Argument> arguments;
 };
-struct IndexExpr : ExprOf<ExprKind::kIndex> { using ExprOf::ExprOf; ExprPtr object; ExprPtr index; };
+struct IndexExpr : ExprOf<ExprKind::kIndex> {
+  using ExprOf::ExprOf;
+  ExprPtr object;
+  ExprPtr index;
+};
 struct SliceExpr : ExprOf<ExprKind::kSlice> {
   using ExprOf::ExprOf;
   ExprPtr object;
   ExprPtr from;  // null: from the beginning
   ExprPtr to;    // null: to the end
 };
-struct FieldExpr : ExprOf<ExprKind::kField> { using ExprOf::ExprOf; ExprPtr object; Ident field; };
+struct FieldExpr : ExprOf<ExprKind::kField> {
+  using ExprOf::ExprOf;
+  ExprPtr object;
+  Ident field;
+};
 
 struct BlockExpr : ExprOf<ExprKind::kBlock> {
   using ExprOf::ExprOf;
@@ -149,7 +207,10 @@ struct FunctionExpr : ExprOf<ExprKind::kFunction> {  // fn(a) {…} or lambda(a)
 
 struct IfExpr : ExprOf<ExprKind::kIf> {
   using ExprOf::ExprOf;
-  struct Clause { ExprPtr condition; BlockPtr body; };
+  struct Clause {
+    ExprPtr condition;
+    BlockPtr body;
+  };
   std::vector<Clause> clauses;  // at least one
   BlockPtr otherwise;           // null when there is no else
 };
@@ -160,7 +221,11 @@ struct ForExpr : ExprOf<ExprKind::kFor> {
   ExprPtr subject;
   BlockPtr body;
 };
-struct WhileExpr : ExprOf<ExprKind::kWhile> { using ExprOf::ExprOf; ExprPtr condition; BlockPtr body; };
+struct WhileExpr : ExprOf<ExprKind::kWhile> {
+  using ExprOf::ExprOf;
+  ExprPtr condition;
+  BlockPtr body;
+};
 struct TryExpr : ExprOf<ExprKind::kTry> {
   using ExprOf::ExprOf;
   struct Clause {
@@ -173,9 +238,16 @@ struct TryExpr : ExprOf<ExprKind::kTry> {
   std::vector<Clause> clauses;
   BlockPtr finally;  // null: none; a try has at least one clause or a finally
 };
-struct BreakExpr : ExprOf<ExprKind::kBreak> { using ExprOf::ExprOf; };
-struct ContinueExpr : ExprOf<ExprKind::kContinue> { using ExprOf::ExprOf; };
-struct ReturnExpr : ExprOf<ExprKind::kReturn> { using ExprOf::ExprOf; ExprPtr value; /* null: returns null */ };
+struct BreakExpr : ExprOf<ExprKind::kBreak> {
+  using ExprOf::ExprOf;
+};
+struct ContinueExpr : ExprOf<ExprKind::kContinue> {
+  using ExprOf::ExprOf;
+};
+struct ReturnExpr : ExprOf<ExprKind::kReturn> {
+  using ExprOf::ExprOf;
+  ExprPtr value; /* null: returns null */
+};
 
 // ---- top level ----
 
@@ -208,12 +280,12 @@ struct Item {
 
   // kImportForeign: import(f, src.main, 1), import(f, :python src.main, 1, local), from src.main import f, g as h
   struct Foreign {
-    Ident function;                // Python's name
-    Ident local;                   // the name bound here; same as function unless renamed
-    std::optional<uint32_t> arity; // left out: any number
+    Ident function;                 // Python's name
+    Ident local;                    // the name bound here; same as function unless renamed
+    std::optional<uint32_t> arity;  // left out: any number
     Span arity_span;
   };
-  std::string language = "python"; // as written after the colon
+  std::string language = "python";  // as written after the colon
   Span language_span;
   Ident module;                    // "src.main"
   std::vector<Foreign> functions;  // one for import(…), any number for from … import
@@ -229,14 +301,14 @@ struct Item {
 
 // A comment, for fmt. Not attached to nodes: fmt places it by position.
 struct Comment {
-  Span span;      // with its // or /* */, without the newline
+  Span span;  // with its // or /* */, without the newline
   bool block = false;
 };
 
 struct Module {
   const SourceFile* file = nullptr;  // outlives the tree
   std::vector<Item> items;
-  std::vector<Comment> comments;     // in order of position
+  std::vector<Comment> comments;  // in order of position
 };
 
 }  // namespace teal::lang

@@ -1,6 +1,7 @@
 // Which variables have surely been assigned at a point of a function.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

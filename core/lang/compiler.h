@@ -11,14 +11,15 @@
 namespace teal::lang {
 
 struct CompileOptions {
-  bool optimize = true;          // off: no folding, no fused instructions, no ownership transfer; same meaning
-  bool check_python_files = true;  // report `import(f, src.main, 1)` whose module is no file, package or importable name
-  std::string project_folder;    // where Python modules are looked for; empty: the folder of the main file
+  bool optimize = true;  // off: no folding, no fused instructions, no ownership transfer; same meaning
+  bool check_python_files =
+      true;                    // report `import(f, src.main, 1)` whose module is no file, package or importable name
+  std::string project_folder;  // where Python modules are looked for; empty: the folder of the main file
 };
 
 struct CompileOutput {
-  std::string executable;               // bytes of a teal.proto.Executable; empty when there were errors
-  std::vector<Diagnostic> diagnostics;  // errors and warnings, in order
+  std::string executable;                          // bytes of a teal.proto.Executable; empty when there were errors
+  std::vector<Diagnostic> diagnostics;             // errors and warnings, in order
   std::vector<std::unique_ptr<SourceFile>> files;  // all that were read; index = file index of the executable
 
   bool ok() const { return !executable.empty(); }

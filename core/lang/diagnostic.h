@@ -14,10 +14,10 @@ struct Diagnostic {
   Severity severity = Severity::kError;
   std::string file;
   Position position;
-  uint32_t width = 1;     // columns the caret line underlines, at least 1
-  std::string line;       // the source line, without its newline
-  std::string message;    // no full stop, no position
-  std::string hint;       // what to do; never empty for errors
+  uint32_t width = 1;   // columns the caret line underlines, at least 1
+  std::string line;     // the source line, without its newline
+  std::string message;  // no full stop, no position
+  std::string hint;     // what to do; never empty for errors
 };
 
 inline constexpr size_t kDiagnosticsMax = 20;

@@ -27,8 +27,8 @@ class SourceFile {
 
   const std::string& name() const { return name_; }
   std::string_view text() const { return text_; }
-  Position At(uint32_t offset) const;           // O(log lines)
-  std::string_view Line(uint32_t line) const;   // without its newline; empty when there is no such line
+  Position At(uint32_t offset) const;          // O(log lines)
+  std::string_view Line(uint32_t line) const;  // without its newline; empty when there is no such line
   uint32_t LineCount() const { return static_cast<uint32_t>(line_starts_.size()); }
 
  private:

@@ -14,7 +14,7 @@ enum class BuiltinKind : uint8_t { kPure, kHost, kInner };
 struct BuiltinInfo {
   std::string_view name;  // empty: no builtin has this id
   uint8_t least = 0;
-  uint8_t most = 0;       // 255: any number
+  uint8_t most = 0;  // 255: any number
   BuiltinKind kind = BuiltinKind::kPure;
 };
 

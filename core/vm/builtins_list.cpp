@@ -93,8 +93,8 @@ bool Builtin_range(Value* args, uint32_t count, Value* result) {
   return Give(result, std::move(list));
 }
 
-// Sorts stably by merging runs of doubling length. Stays within its bounds whatever `less` answers, which a comparison that
-// found two elements without an order needs (std::sort would not).
+// Sorts stably by merging runs of doubling length. Stays within its bounds whatever `less` answers, which a comparison
+// that found two elements without an order needs (std::sort would not).
 template <typename Less>
 void MergeSort(std::vector<Value*>& order, Less less) {
   const size_t count = order.size();

@@ -26,12 +26,12 @@ struct Checkpoint {
   std::vector<Segment> segments;  // those that `state` reaches and that this thread has not written before
 };
 
-// Precondition: the thread is at a suspension point (state() is kRequest or kBudget). The thread may be run on afterwards.
-// kTooLarge when state and segments would pass kStateBytesMax.
-// A segment counts as written once it has been given out here; a caller that failed to store it must drop the thread.
-// What counts as written is kept by each thread for itself: exactly the segments that its last checkpoint reaches, counted
-// by reference. So a segment may be deleted once the latest state reaches it no more: should it be needed again, it is
-// given out again. After a failure nothing counts as written. A thread that was read back counts what it was read from.
+// Precondition: the thread is at a suspension point (state() is kRequest or kBudget). The thread may be run on
+// afterwards. kTooLarge when state and segments would pass kStateBytesMax. A segment counts as written once it has been
+// given out here; a caller that failed to store it must drop the thread. What counts as written is kept by each thread
+// for itself: exactly the segments that its last checkpoint reaches, counted by reference. So a segment may be deleted
+// once the latest state reaches it no more: should it be needed again, it is given out again. After a failure nothing
+// counts as written. A thread that was read back counts what it was read from.
 Result<Checkpoint> WriteCheckpoint(Thread& thread);
 
 // segment_of: the bytes of a segment by its hash, or kNotFound/kUnavailable. Gives kCorrupt (what and where) for
@@ -43,9 +43,9 @@ Result<std::unique_ptr<Thread>> ReadCheckpoint(std::string_view state, std::shar
 // The executable a checkpoint needs.
 Result<Sha256> ProgramOfCheckpoint(std::string_view state);
 
-// A single value (a result, an argument list, an event) in the same encoding. Values that refer to a program's functions
-// need `program` for checking; null: such values are kInvalid. Closed by the same check as a state: damage is kCorrupt.
-// kTooLarge above kValueBytesMax.
+// A single value (a result, an argument list, an event) in the same encoding. Values that refer to a program's
+// functions need `program` for checking; null: such values are kInvalid. Closed by the same check as a state: damage is
+// kCorrupt. kTooLarge above kValueBytesMax.
 Result<std::string> EncodeValue(const Value& value);
 Result<Value> DecodeValue(std::string_view bytes, const Program* program);
 

@@ -1,6 +1,7 @@
 // Room that is used again: most checkpoints are small, and asking for memory would be a large part of their cost.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 namespace teal::vm {

@@ -4,33 +4,36 @@
 //   1  first version
 //
 // Encoding. An instruction is 8 bytes, little-endian: op u8, flags u8, a u16, b u16, c u16. `d` is b and c read as one
-// signed 32-bit number (b low). R[n] is register n of the running frame, K[n] constant n of the program, F[n] function n,
-// X[n] foreign import n. `imm` is an operand read as a signed 16-bit number. Jumps are relative to the next instruction,
-// in instructions; a taken jump with a negative offset, and every call, counts against the budget.
+// signed 32-bit number (b low). R[n] is register n of the running frame, K[n] constant n of the program, F[n] function
+// n, X[n] foreign import n. `imm` is an operand read as a signed 16-bit number. Jumps are relative to the next
+// instruction, in instructions; a taken jump with a negative offset, and every call, counts against the budget.
 //
 // Frames. A call's frame begins at the caller's R[a] (first argument), so arguments are not copied. Parameters come
-// first, then captured values, then, in a function with `self_register`, the closure itself. All other registers of a new frame are null.
-// A call ends the life of every register of the caller from the callee's first register on: they are released and null afterwards.
-// On return every register of the frame is released and null again: registers above the top frame are always null.
+// first, then captured values, then, in a function with `self_register`, the closure itself. All other registers of a
+// new frame are null. A call ends the life of every register of the caller from the callee's first register on: they
+// are released and null afterwards. On return every register of the frame is released and null again: registers above
+// the top frame are always null.
 //
-// A function value in R[a] of kCall and kTailCall is consumed like the arguments. Calls that may meet a builtin or a foreign
-// function leave their request standing in the caller's frame, with R[a] and the arguments, until it is answered; kTailCall
-// is then an ordinary call into R[a], and therefore the instruction after a kTailCall must be kReturn of the same R[a].
+// A function value in R[a] of kCall and kTailCall is consumed like the arguments. Calls that may meet a builtin or a
+// foreign function leave their request standing in the caller's frame, with R[a] and the arguments, until it is
+// answered; kTailCall is then an ordinary call into R[a], and therefore the instruction after a kTailCall must be
+// kReturn of the same R[a].
 //
 // Ownership. Where flags say kTakeB (kTakeC), R[b] (R[c]) is dead afterwards: the instruction may move it out, and must
 // leave it null if it is a heap value. Argument registers of calls are always consumed.
 //
-// Suspension points. The next instruction after kCall, kCallFunction, kTailCall, kApply, kCallForeign, kSpawn, kAwait and
-// kHost must have a live map; a backward jump's target may have one: there the budget can stop the thread, unless the target
-// stands right after one of these instructions (its map lacks their destination). Entry (pc 0) is always one: without a map of
-// its own it needs the parameters, captures and self.
+// Suspension points. The next instruction after kCall, kCallFunction, kTailCall, kApply, kCallForeign, kSpawn, kAwait
+// and kHost must have a live map; a backward jump's target may have one: there the budget can stop the thread, unless
+// the target stands right after one of these instructions (its map lacks their destination). Entry (pc 0) is always
+// one: without a map of its own it needs the parameters, captures and self.
 //
 // Errors. An instruction that fails raises an error value at its own pc; handlers are found in the function's handler
-// table, innermost first. Suspension. CALLX, SPAWN, AWAIT and HOST stop the machine with a request; its answer goes to the
-// destination and the thread goes on with the next instruction, or the answer is an error, raised at the instruction itself.
+// table, innermost first. Suspension. CALLX, SPAWN, AWAIT and HOST stop the machine with a request; its answer goes to
+// the destination and the thread goes on with the next instruction, or the answer is an error, raised at the
+// instruction itself.
 //
-// Limits: 65,535 functions, registers a frame <= kRegistersMax, constants < 2^31 (those named by a 16-bit operand < 65,536),
-// instructions a function < 2^31.
+// Limits: 65,535 functions, registers a frame <= kRegistersMax, constants < 2^31 (those named by a 16-bit operand <
+// 65,536), instructions a function < 2^31.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +49,8 @@ inline constexpr uint32_t kConstantDepthMax = 200;  // lists and hashes within e
 enum InstructionFlags : uint8_t {
   kTakeB = 1,
   kTakeC = 2,
-  kKeywords = 4,  // kCall kTailCall kApply kCallForeign kSpawn: the last argument is a hash of keyword arguments, by name
+  kKeywords =
+      4,  // kCall kTailCall kApply kCallForeign kSpawn: the last argument is a hash of keyword arguments, by name
 };
 
 struct Instruction {
@@ -66,6 +70,7 @@ static_assert(sizeof(Instruction) == 8);
 //   W register written   R register read   T register read, consumed if flagged   B first of a range of registers
 //   K constant   N number   I immediate   F function   X import   H builtin id (host)   P builtin id (pure)
 //   J jump in c (16 bits)   D jump in d (32 bits)   L immediate in d   Q constant in d   - unused
+// clang-format off: a row a line
 #define TEAL_OPCODES(X)                                                                                              \
   /* moving */                                                                                                       \
   X(kNop, "---", "nothing")                                                                                          \
@@ -154,6 +159,7 @@ static_assert(sizeof(Instruction) == 8);
   X(kRaiseNew, "B--", "raises a new error of kind R[a], message R[a+1], data R[a+2], consumed")                      \
   X(kSuppress, "B--", "an error R[a+1] came up in a finally while R[a] was pending: R[a+1].data.suppressed = R[a] (if R[a] is an error)") \
   X(kSubImm, "WRI", "R[a] = R[b] - imm c")
+// clang-format on
 
 enum Opcode : uint8_t {
 #define TEAL_ENUM(name, operands, meaning) name,

@@ -1,5 +1,6 @@
-// The decoder of checkpoints and values over any bytes: a named failure, or a thread that writes down as the same bytes.
-// The check at the end of every checkpoint would stop all but one input in 2^32, so the target puts the right one there.
+// The decoder of checkpoints and values over any bytes: a named failure, or a thread that writes down as the same
+// bytes. The check at the end of every checkpoint would stop all but one input in 2^32, so the target puts the right
+// one there.
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
@@ -64,9 +65,10 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
     auto checkpoint = teal::vm::WriteCheckpoint(thread);
     if (!checkpoint.ok()) abort();
     WriteSeed(folder, ("thread" + std::to_string(turn)).c_str(), checkpoint.value().state);
-    thread.Resolve(turn == 0 ? teal::vm::MakeFuture(teal::vm::FutureKind::kEvent, teal::vm::Value::FromText("0.3"),
-                                                    thread.TakeStep(), 0, teal::vm::Value::FromText("go"), teal::vm::Value())
-                             : teal::vm::Value::Bool(true));
+    thread.Resolve(turn == 0
+                       ? teal::vm::MakeFuture(teal::vm::FutureKind::kEvent, teal::vm::Value::FromText("0.3"),
+                                              thread.TakeStep(), 0, teal::vm::Value::FromText("go"), teal::vm::Value())
+                       : teal::vm::Value::Bool(true));
   }
   return 0;
 }

@@ -22,11 +22,16 @@ namespace {
 // Any answer must do: the machine may not rely on what the host gives.
 Value AnswerFor(uint32_t turn) {
   switch (turn % 5) {
-    case 0: return Value();
-    case 1: return Value::Int(static_cast<int64_t>(turn) - 3);
-    case 2: return Value::FromText("text");
-    case 3: return teal::vm::MakeList();
-    default: return Value::Float(0.5);
+    case 0:
+      return Value();
+    case 1:
+      return Value::Int(static_cast<int64_t>(turn) - 3);
+    case 2:
+      return Value::FromText("text");
+    case 3:
+      return teal::vm::MakeList();
+    default:
+      return Value::Float(0.5);
   }
 }
 

@@ -1,5 +1,5 @@
-// Lexer, parser, checker, compiler and formatter over any text: no crash, no endless loop; what compiles loads, and means
-// the same after formatting.
+// Lexer, parser, checker, compiler and formatter over any text: no crash, no endless loop; what compiles loads, and
+// means the same after formatting.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

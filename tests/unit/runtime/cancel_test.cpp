@@ -15,7 +15,8 @@ TEST(Cancel, IsRaisedOnceAndFinallyMayAwait) {
 TEST(Cancel, TheGraceEnds) {
   const Ran ran = RunText(
       "fn f() { try { sleep(1000) } finally { sleep(1000)\n print(\"never\") } }\n"
-      "fn main() { t = async f()\n sleep(1)\n cancel(t)\n try { await t } catch e if e.kind == \"cancelled\" { null } }");
+      "fn main() { t = async f()\n sleep(1)\n cancel(t)\n try { await t } catch e if e.kind == \"cancelled\" { null } "
+      "}");
   EXPECT_EQ(ran.output, "");
   EXPECT_DOUBLE_EQ(ran.virtual_seconds, 61);
 }

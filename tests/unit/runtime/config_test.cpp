@@ -23,8 +23,8 @@ TEST(Config, TellsWhereItIsWrong) {
   const struct {
     const char* text;
     int line;
-  } cases[] = {{"a: [1\nb: 2\n", 2}, {"limits:\n  steps: 0\n", 2}, {"limits:\n  steps: -4\n", 2}, {"- 1\n", 1},
-               {"limits:\n  cancel_grace: soon\n", 2}, {"python: 3\n", 1}};
+  } cases[] = {{"a: [1\nb: 2\n", 2}, {"limits:\n  steps: 0\n", 2},           {"limits:\n  steps: -4\n", 2},
+               {"- 1\n", 1},         {"limits:\n  cancel_grace: soon\n", 2}, {"python: 3\n", 1}};
   for (const auto& c : cases) {
     const auto read = ParseConfig("teal.yaml", c.text);
     ASSERT_TRUE(std::holds_alternative<ConfigError>(read)) << c.text;

@@ -4,10 +4,11 @@ namespace teal::runtime {
 namespace {
 
 TEST(Event, FirstComeFirstServedOnBothSides) {
-  EXPECT_EQ(RunText("fn main() { s = sid()\n send(s, \"a\", 1)\n send(s, \"a\", 2)\n x = event(\"a\")\n y = event(\"a\")\n"
-                    " z = event(\"a\")\n send(s, \"a\", 3)\n [await z, await x, await y] }")
-                .Result(),
-            "[3, 1, 2]");
+  EXPECT_EQ(
+      RunText("fn main() { s = sid()\n send(s, \"a\", 1)\n send(s, \"a\", 2)\n x = event(\"a\")\n y = event(\"a\")\n"
+              " z = event(\"a\")\n send(s, \"a\", 3)\n [await z, await x, await y] }")
+          .Result(),
+      "[3, 1, 2]");
 }
 
 TEST(Event, TimedOutWaitGivesItsPlaceBack) {

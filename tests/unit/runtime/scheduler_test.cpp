@@ -45,8 +45,9 @@ TEST(Scheduler, ManyOsThreadsGiveTheSameSum) {
 TEST(Scheduler, OnlySoManyThreadsRunAtOnce) {
   RunOptions options;
   options.limits.running_threads = 1;
-  EXPECT_EQ(RunText("fn f(n) { sleep(1)\n n }\nfn main() { all([async f(1), async f(2), async f(3)]) }", options).Result(),
-            "[1, 2, 3]");
+  EXPECT_EQ(
+      RunText("fn f(n) { sleep(1)\n n }\nfn main() { all([async f(1), async f(2), async f(3)]) }", options).Result(),
+      "[1, 2, 3]");
 }
 
 }  // namespace

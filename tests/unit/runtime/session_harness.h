@@ -105,8 +105,8 @@ inline Ran RunText(const std::string& text, const RunOptions& options = {}) {
   uint32_t index = 0;
   EXPECT_NE(program->FindEntry("main", &index), nullptr);
   start.function = vm::Value::Function(index);
-  const auto sid = options.take_up.empty() ? runtime.Start(std::move(start))
-                                           : runtime.TakeUp(std::move(start), options.take_up);
+  const auto sid =
+      options.take_up.empty() ? runtime.Start(std::move(start)) : runtime.TakeUp(std::move(start), options.take_up);
   EXPECT_TRUE(sid.ok()) << (sid.ok() ? "" : sid.failure().message);
   if (!sid.ok()) return ran;
   runtime.Run();

@@ -30,7 +30,8 @@ TEST(Wait, SettleSomeAndRace) {
             "[{\"ok\": 1}, \"K\"]");
   EXPECT_EQ(ResultOf("some([async work(1, 3), async work(2, 1), async work(3, 2)], 2, 0)"),
             "[{\"index\": 1, \"value\": 2}, {\"index\": 2, \"value\": 3}]");
-  EXPECT_EQ(ResultOf("kind(fn() { some([async bad(\"A\", 1), async bad(\"B\", 2), async work(3, 3)], 1, 1) })"), "\"B\"");
+  EXPECT_EQ(ResultOf("kind(fn() { some([async bad(\"A\", 1), async bad(\"B\", 2), async work(3, 3)], 1, 1) })"),
+            "\"B\"");
   EXPECT_EQ(ResultOf("race([async work(1, 3), async work(2, 1)])"), "{\"index\": 1, \"value\": 2}");
 }
 
