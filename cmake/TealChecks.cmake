@@ -1,5 +1,5 @@
 # check-headers: every header compiles on its own. check-arrows: no include against the direction of the layout.
-file(GLOB_RECURSE headers RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS core/*.h cli/*.h)
+file(GLOB_RECURSE headers RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS core/*.h cli/*.h abi/include/*.h abi/include/*.hpp plugins/*.h)
 set(header_sources)
 foreach(header ${headers})
   string(REPLACE "/" "_" stem ${header})
@@ -8,6 +8,6 @@ foreach(header ${headers})
   list(APPEND header_sources ${source})
 endforeach()
 add_library(check-headers OBJECT EXCLUDE_FROM_ALL ${header_sources})
-target_link_libraries(check-headers PRIVATE teal_settings teal_proto nlohmann_json::nlohmann_json)
+target_link_libraries(check-headers PRIVATE teal_settings teal_abi teal_proto nlohmann_json::nlohmann_json)
 
 add_custom_target(check-arrows COMMAND ${CMAKE_SOURCE_DIR}/scripts/check-arrows WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
