@@ -32,6 +32,17 @@ extern "C" {
 #define TEAL_ABI_MAJOR 1u
 #define TEAL_ABI_MINOR 0u
 
+/* The symbol a plugin exports, and the ids of the tables of this header. */
+#define TEAL_PLUGIN_ENTRY "teal_plugin_v1"
+#define TEAL_MEMORY_ID "teal.memory/1"
+#define TEAL_THREADS_ID "teal.threads/1"
+#define TEAL_TRIGGER_ID "teal.trigger/1"
+#define TEAL_DEPLOY_ID "teal.deploy/1"
+#define TEAL_HTTP_ID "teal.host.http/1"
+#define TEAL_STATE_ID "teal.host.state/1"
+#define TEAL_METRICS_ID "teal.host.metrics/1"
+#define TEAL_SECRETS_ID "teal.host.secrets/1"
+
 /* ---- Statuses and errors ---- */
 
 typedef int32_t teal_status;
