@@ -5,6 +5,17 @@
 #include <cstring>
 
 namespace teal::lang {
+namespace {
+
+constexpr uint32_t kMarkEveryBytes = 1024;
+
+// The Unicode scalar values that begin in text[begin, end).
+uint32_t ScalarsIn(const std::string& text, uint32_t begin, uint32_t end) {
+  return static_cast<uint32_t>(
+      std::count_if(text.begin() + begin, text.begin() + end, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+}  // namespace
 
 SourceFile::SourceFile(std::string name, std::string text) : name_(std::move(name)), text_(std::move(text)) {
   assert(text_.size() <= kSourceBytesMax);
@@ -15,7 +26,19 @@ SourceFile::SourceFile(std::string name, std::string text) : name_(std::move(nam
     const void* newline = std::memchr(at, '\n', static_cast<size_t>(end - at));
     if (newline == nullptr) break;
     at = static_cast<const char*>(newline) + 1;
-    line_starts_.push_back(static_cast<uint32_t>(at - begin));
+    const auto next = static_cast<uint32_t>(at - begin);
+    MarkLongLine(line_starts_.back(), next);
+    line_starts_.push_back(next);
+  }
+  MarkLongLine(line_starts_.back(), static_cast<uint32_t>(text_.size()));
+}
+
+void SourceFile::MarkLongLine(uint32_t begin, uint32_t end) {
+  uint32_t column = 1;
+  for (uint32_t at = begin; end - at > kMarkEveryBytes;) {
+    column += ScalarsIn(text_, at, at + kMarkEveryBytes);
+    at += kMarkEveryBytes;
+    marks_.push_back({at, column});
   }
 }
 
@@ -23,12 +46,15 @@ Position SourceFile::At(uint32_t offset) const {
   offset = std::min(offset, static_cast<uint32_t>(text_.size()));
   const auto after = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
   assert(after != line_starts_.begin());
-  const uint32_t start = *(after - 1);
+  uint32_t known = *(after - 1);
   Position position{static_cast<uint32_t>(after - line_starts_.begin()), 1};
-  for (uint32_t i = start; i < offset; ++i) {
-    const bool continuation = (static_cast<unsigned char>(text_[i]) & 0xC0) == 0x80;
-    position.column += continuation ? 0 : 1;
+  const auto beyond = std::upper_bound(marks_.begin(), marks_.end(), offset,
+                                       [](uint32_t at, const Mark& mark) { return at < mark.offset; });
+  if (beyond != marks_.begin() && (beyond - 1)->offset > known) {
+    known = (beyond - 1)->offset;
+    position.column = (beyond - 1)->column;
   }
+  position.column += ScalarsIn(text_, known, offset);
   return position;
 }
 

@@ -27,7 +27,7 @@ class SourceFile {
 
   const std::string& name() const { return name_; }
   std::string_view text() const { return text_; }
-  Position At(uint32_t offset) const;          // O(log lines)
+  Position At(uint32_t offset) const;          // O(log lines), in long lines as well
   std::string_view Line(uint32_t line) const;  // without its newline; empty when there is no such line
   uint32_t LineCount() const { return static_cast<uint32_t>(line_starts_.size()); }
 
@@ -35,6 +35,13 @@ class SourceFile {
   std::string name_;
   std::string text_;
   std::vector<uint32_t> line_starts_;
+  // Places in long lines whose column is known, so that none is counted from far away; in the order of the text.
+  struct Mark {
+    uint32_t offset;
+    uint32_t column;
+  };
+  std::vector<Mark> marks_;
+  void MarkLongLine(uint32_t begin, uint32_t end);
 };
 
 inline constexpr uint32_t kSourceBytesMax = 64u << 20;

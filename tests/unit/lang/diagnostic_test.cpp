@@ -20,6 +20,32 @@ TEST(SourceFile, CountsLinesAndColumnsInScalarValues) {
   EXPECT_EQ(file.At(1000).column, 4u);
 }
 
+TEST(SourceFile, CountsColumnsOfLongLinesFromPlacesNearby) {
+  // Lines of scalar values of 1, 2 and 3 bytes, shorter and longer than the distance of what is known of them.
+  std::string text;
+  std::vector<Position> expected;
+  for (uint32_t line = 1; line <= 8; ++line) {
+    const uint32_t scalars = line % 2 == 0 ? 7 : line * 900;
+    for (uint32_t column = 1; column <= scalars; ++column) {
+      const std::string_view scalar = column % 3 == 0 ? "ä" : column % 5 == 0 ? "€" : "x";
+      expected.resize(text.size(), {0, 0});  // within a scalar value
+      text += scalar;
+      expected.push_back({line, column});
+    }
+    expected.resize(text.size(), {0, 0});
+    expected.push_back({line, scalars + 1});
+    text += '\n';
+  }
+  const SourceFile file("a.tl", text);
+  for (uint32_t offset = 0; offset < text.size(); ++offset) {
+    if (expected[offset].line == 0) continue;
+    const Position found = file.At(offset);
+    ASSERT_EQ(found.line, expected[offset].line) << offset;
+    ASSERT_EQ(found.column, expected[offset].column) << offset;
+  }
+  EXPECT_EQ(file.At(static_cast<uint32_t>(text.size())).line, 9u);
+}
+
 TEST(SourceFile, AnEmptyFileHasOneEmptyLine) {
   const SourceFile file("a.tl", "");
   EXPECT_EQ(file.LineCount(), 1u);
