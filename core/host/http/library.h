@@ -24,12 +24,12 @@ typedef struct teal_http_stats {
 typedef struct teal_http_library {
   uint32_t struct_size;
   uint32_t version; /* TEAL_HTTP_LIBRARY_VERSION */
-  const teal_http *http;
+  const teal_http* http;
   /* A JSON text (core/host/http/faults.h), or "" for none. 0, or 1 with what is wrong in `error`. */
-  int (*set_faults)(const char *json, char *error, size_t error_size);
-  void (*stats)(teal_http_stats *out);
+  int (*set_faults)(const char* json, char* error, size_t error_size);
+  void (*stats)(teal_http_stats* out);
 } teal_http_library;
 
-typedef const teal_http_library *(*teal_http_library_entry)(void);
+typedef const teal_http_library* (*teal_http_library_entry)(void);
 
 #endif
