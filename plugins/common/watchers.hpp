@@ -37,6 +37,11 @@ class Watchers {
       if (View(key.partition).starts_with(watcher.prefix)) watcher.changed(watcher.ctx, key);
     }
   }
+  // All are to look again: what changed is not known.
+  void TellAll() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, watcher] : watchers_) watcher.changed(watcher.ctx, teal_key{});
+  }
 
  private:
   struct Watcher {
