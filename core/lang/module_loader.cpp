@@ -1,27 +1,18 @@
 #include "core/lang/module_loader.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 
 #include "core/lang/parser.h"
-#include "core/vm/value.h"
+#include "core/lang/source_read.h"
 
 namespace teal::lang {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kProgramBytesMax = 50u << 20;
-static_assert(kProgramBytesMax <= kSourceBytesMax);
 constexpr size_t kModulesMax = 10000;
-
-struct FileCloser {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
 
 std::string Identity(const std::string& path) {
   std::error_code failed;
@@ -29,76 +20,7 @@ std::string Identity(const std::string& path) {
   return failed ? fs::path(path).lexically_normal().string() : whole.string();
 }
 
-bool HasSourceSuffix(const std::string& path) {
-  return path.ends_with(".tl") || path.ends_with(".hk");
-}
-
 }  // namespace
-
-bool ModuleLoader::Read(const std::string& path, std::string* text, std::string* message, std::string* hint) const {
-  std::error_code failed;
-  const fs::file_status status = fs::status(path, failed);
-  if (status.type() == fs::file_type::not_found) {
-    *message = "there is no file " + path;
-    *hint = "check the path; an import's is relative to the importing file";
-    if (!HasSourceSuffix(path) && fs::exists(path + ".tl", failed)) *hint = "did you mean " + path + ".tl?";
-    return false;
-  }
-  if (status.type() == fs::file_type::directory) {
-    *message = path + " is a folder";
-    *hint = "name a source file in it, such as " + (fs::path(path) / "main.tl").string();
-    return false;
-  }
-  const std::unique_ptr<std::FILE, FileCloser> file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) {
-    *message = "cannot read " + path + ": " + std::strerror(errno);
-    *hint = "check the file's permissions";
-    return false;
-  }
-  char buffer[65536];
-  for (size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, file.get())) > 0;) {
-    text->append(buffer, got);
-    if (text->size() > kProgramBytesMax) break;  // CheckText says so
-  }
-  if (std::ferror(file.get()) != 0) {
-    *message = "cannot read " + path + ": " + std::strerror(errno);
-    *hint = "check the file and its file system";
-    return false;
-  }
-  return true;
-}
-
-bool ModuleLoader::CheckText(const std::string& text, std::string* message, std::string* hint,
-                             Position* position) const {
-  if (text.size() > kProgramBytesMax) {
-    *message = "this file is larger than " + std::to_string(kProgramBytesMax >> 20) + " MB";
-    *hint = "a source file that large is likely data: keep data in a file that the program's Python code reads";
-    return false;
-  }
-  if (vm::IsValidUtf8(text)) return true;
-  // The first line that is not UTF-8 has the first wrong byte.
-  uint32_t line = 1;
-  size_t begin = 0;
-  while (begin < text.size()) {
-    size_t end = text.find('\n', begin);
-    if (end == std::string::npos) end = text.size();
-    if (!vm::IsValidUtf8(std::string_view(text).substr(begin, end - begin))) break;
-    begin = end + 1;
-    ++line;
-  }
-  uint32_t column = 1;
-  size_t at = begin;
-  for (size_t size = 1; at < text.size(); ++column) {
-    for (size = 1; size <= 4 && !vm::IsValidUtf8(std::string_view(text).substr(at, size)); ++size) {
-    }
-    if (size > 4) break;
-    at += size;
-  }
-  *position = {line, column};
-  *message = "this file is not UTF-8";
-  *hint = "save it as UTF-8; the first wrong byte is number " + std::to_string(at + 1);
-  return false;
-}
 
 void ModuleLoader::Add(const std::string& name, std::string text, std::string identity) {
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);  // a byte order mark says nothing in UTF-8
@@ -116,19 +38,19 @@ void ModuleLoader::Add(const std::string& name, std::string text, std::string id
 }
 
 std::vector<LoadedModule> ModuleLoader::LoadFile(const std::string& path) {
-  std::string text, message, hint;
-  if (!Read(path, &text, &message, &hint)) {
-    diagnostics_.ErrorAt(path, {1, 1}, message, hint);
+  std::string text;
+  SourceProblem problem;
+  if (!ReadSourceFile(path, &text, &problem)) {
+    diagnostics_.ErrorAt(path, problem.position, problem.message, problem.hint);
     return {};
   }
   return LoadText(path, std::move(text));
 }
 
 std::vector<LoadedModule> ModuleLoader::LoadText(const std::string& name, std::string text) {
-  std::string message, hint;
-  Position position;
-  if (!CheckText(text, &message, &hint, &position)) {
-    diagnostics_.ErrorAt(name, position, message, hint);
+  SourceProblem problem;
+  if (!CheckSourceText(text, &problem)) {
+    diagnostics_.ErrorAt(name, problem.position, problem.message, problem.hint);
     return {};
   }
   const bool blank = text.find_first_not_of(" \t\r\n\f\v") == std::string::npos;
@@ -169,20 +91,20 @@ int ModuleLoader::Import(size_t from, const Item& item) {
                        "join some of them");
     return -1;
   }
-  std::string text, message, hint;
-  Position position;
+  std::string text;
+  SourceProblem problem;
   if (!HasSourceSuffix(path)) {
     diagnostics_.Error(file, item.path_span, "`" + item.path + "` is no Teal file",
                        "a module's name ends in .tl or .hk; Python functions are imported with "
                        "`from src.main import f`");
     return -1;
   }
-  if (!Read(path, &text, &message, &hint)) {
-    diagnostics_.Error(file, item.path_span, message, hint);
+  if (!ReadSourceFile(path, &text, &problem)) {
+    diagnostics_.Error(file, item.path_span, problem.message, problem.hint);
     return -1;
   }
-  if (!CheckText(text, &message, &hint, &position)) {
-    diagnostics_.ErrorAt(path, position, message, hint);
+  if (!CheckSourceText(text, &problem)) {
+    diagnostics_.ErrorAt(path, problem.position, problem.message, problem.hint);
     return -1;
   }
   Add(path, std::move(text), std::move(identity));

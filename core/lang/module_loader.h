@@ -29,8 +29,6 @@ class ModuleLoader {
   std::vector<LoadedModule> LoadText(const std::string& name, std::string text);
 
  private:
-  bool Read(const std::string& path, std::string* text, std::string* message, std::string* hint) const;
-  bool CheckText(const std::string& text, std::string* message, std::string* hint, Position* position) const;
   void Add(const std::string& name, std::string text, std::string identity);
   void LoadImports();
   int Import(size_t from, const Item& item);

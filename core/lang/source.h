@@ -22,7 +22,7 @@ struct Position {
 // One file of a program. Immutable after construction. Safe to read from any thread.
 class SourceFile {
  public:
-  // name: as shown in messages. text: valid UTF-8 of at most kSourceBytesMax bytes (the loader checks both).
+  // name: as shown in messages. text: valid UTF-8 of at most kSourceBytesMax bytes (source_read.h checks both).
   SourceFile(std::string name, std::string text);
 
   const std::string& name() const { return name_; }
@@ -44,6 +44,7 @@ class SourceFile {
   void MarkLongLine(uint32_t begin, uint32_t end);
 };
 
-inline constexpr uint32_t kSourceBytesMax = 64u << 20;
+// The one limit on a source file, for all commands.
+inline constexpr uint32_t kSourceBytesMax = 50u << 20;
 
 }  // namespace teal::lang
