@@ -9,6 +9,7 @@
 //  - The tree holds what was written; meaning (defaults, desugaring) is the compiler's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -145,6 +146,8 @@ struct UnaryExpr : ExprOf<ExprKind::kUnary> {
 };
 
 enum class BinaryOp : uint8_t { kOr, kAnd, kEq, kNe, kLt, kLe, kGt, kGe, kAdd, kSub, kMul, kDiv, kMod };
+// As written, by BinaryOp.
+inline constexpr std::array kBinaryTexts = {"||", "&&", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"};
 // operands[0] ops[0] operands[1] ops[1] …, all of one precedence level, left-associative.
 // operands.size() == ops.size() + 1 >= 2.
 struct BinaryExpr : ExprOf<ExprKind::kBinary> {

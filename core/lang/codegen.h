@@ -120,6 +120,7 @@ class Codegen final : private Folder::Locals {
   void Assign(const AssignExpr& assign, Dest dest);
   void Unary(const UnaryExpr& unary, Dest dest);
   void Binary(const BinaryExpr& binary, Dest dest);
+  void AssertComparison(const BinaryExpr& comparison, uint32_t offset, Dest dest);
   void Logical(const BinaryExpr& binary, Dest dest);
   void Step(BinaryOp op, Reg to, Reg left, const Expr& right);
   void List(const ListExpr& list, Dest dest);
@@ -140,6 +141,7 @@ class Codegen final : private Folder::Locals {
   uint32_t Positional(const CallParts& call);
   bool Keywords(const CallParts& call);
   void RaiseNew(const CallParts& call);
+  bool UpdatesVariable(const CallParts& call, Dest dest) const;
   bool Special(const Callee& callee, const CallParts& call, Dest dest, Reg base);
 
   // codegen_control.cpp

@@ -36,6 +36,24 @@ Codegen::Callee Codegen::Resolve(const Expr& callee) {
   }
 }
 
+namespace {
+
+// One of two values: `a < b < c` compares a truth value.
+bool IsComparison(const Expr& expr) {
+  if (expr.kind != ExprKind::kBinary) return false;
+  const auto& binary = As<BinaryExpr>(expr);
+  return binary.ops.size() == 1 && binary.ops[0] >= BinaryOp::kEq && binary.ops[0] <= BinaryOp::kGe;
+}
+
+}  // namespace
+
+// Is it `x = f(x, …)` of a variable that the other arguments leave alone?
+bool Codegen::UpdatesVariable(const CallParts& call, Dest dest) const {
+  if (call.piped || dest.kind != Dest::Kind::kVariable) return false;
+  const Expr& variable = call.first != nullptr ? *call.first : *call.arguments[0].value;
+  return VariableOf(variable) == dest.reg && !Reassigned(variable, variable.span.end, call.End());
+}
+
 // Calls of builtins that have an instruction of their own.
 bool Codegen::Special(const Callee& callee, const CallParts& call, Dest dest, Reg base) {
   if (!optimize_ || callee.kind != Callee::Kind::kBuiltin || dest.kind == Dest::Kind::kNone) return false;
@@ -48,6 +66,14 @@ bool Codegen::Special(const Callee& callee, const CallParts& call, Dest dest, Re
     code_.At(call.offset);
     code_.Emit(vm::kAppend, to, list, item);
     Deliver(dest, to);
+    return true;
+  }
+  if (callee.index == vm::kBuiltin_set && UpdatesVariable(call, dest)) {
+    const size_t given = call.Count() - call.arguments.size();
+    const Reg key = Any(*call.arguments[1 - given].value, call.End());
+    const Reg item = Any(*call.arguments[2 - given].value);
+    code_.At(call.offset);
+    code_.Emit(vm::kUpdate, to, key, item);
     return true;
   }
   if (callee.index == vm::kBuiltin_set) {
@@ -76,6 +102,10 @@ void Codegen::Call(const CallParts& call, Dest dest) {
     base = dest.reg;
   }
   if (Special(callee, call, dest, base)) return;
+  if (callee.kind == Callee::Kind::kBuiltin && callee.index == vm::kBuiltin_assert && call.Count() == 1 &&
+      !call.arguments.empty() && IsComparison(*call.arguments[0].value)) {
+    return AssertComparison(As<BinaryExpr>(*call.arguments[0].value), call.offset, dest);
+  }
   next_ = base;
   const size_t pending = pending_.size();
   // Where the answer goes when the instruction can put it anywhere.

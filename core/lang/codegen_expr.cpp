@@ -338,6 +338,28 @@ void Codegen::Binary(const BinaryExpr& binary, Dest dest) {
   Deliver(dest, left);
 }
 
+// assert(left op right): both values are kept until it is clear that no error has to name them.
+void Codegen::AssertComparison(const BinaryExpr& comparison, uint32_t offset, Dest dest) {
+  TempScope scope(*this);
+  const BinaryOp op = comparison.ops[0];
+  const Reg holds = NewTemp(3);
+  const Reg left = holds + 1, right = holds + 2;
+  const size_t pending = pending_.size();
+  Operand(*comparison.operands[0], left, comparison.span.end);
+  Operand(*comparison.operands[1], right, comparison.span.end);
+  CloseWindow(pending);
+  code_.At(comparison.op_spans[0].begin);
+  const bool swapped = op == BinaryOp::kGt || op == BinaryOp::kGe;
+  code_.Emit(RegisterOp(op), holds, swapped ? right : left, swapped ? left : right);
+  const Label good = code_.NewLabel();
+  code_.JumpIf(vm::kJumpIfTrue, holds, good);
+  code_.At(offset);
+  LoadValue(vm::MakeString(kBinaryTexts[static_cast<size_t>(op)]), holds);
+  code_.Emit(vm::kCallBuiltin, holds, 3, vm::kBuiltin___unmet);
+  code_.Bind(good);
+  Deliver(dest, holds);
+}
+
 void Codegen::Logical(const BinaryExpr& binary, Dest dest) {
   const vm::Opcode leave = binary.ops[0] == BinaryOp::kAnd ? vm::kJumpIfFalse : vm::kJumpIfTrue;
   TempScope scope(*this);

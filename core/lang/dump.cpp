@@ -8,7 +8,6 @@
 namespace teal::lang {
 namespace {
 
-constexpr std::array kBinaryNames = {"||", "&&", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"};
 constexpr std::array kUnaryNames = {"-", "!", "async", "await"};
 
 std::string Quoted(const std::string& text) {
@@ -148,7 +147,7 @@ class Dumper {
       case ExprKind::kBinary: {
         const auto& binary = As<BinaryExpr>(expr);
         std::string text = "binary";
-        for (const BinaryOp op : binary.ops) text += std::string(" ") + kBinaryNames[static_cast<size_t>(op)];
+        for (const BinaryOp op : binary.ops) text += std::string(" ") + kBinaryTexts[static_cast<size_t>(op)];
         return Group(text, expr.span, [&] { DumpAll(binary.operands); });
       }
       case ExprKind::kFormat:

@@ -5,6 +5,7 @@
 #include "core/base/mutant.h"
 #include "core/vm/builtins.h"
 #include "core/vm/operators.h"
+#include "core/vm/value_walk.h"
 
 namespace teal::lang {
 
@@ -18,6 +19,9 @@ constexpr uint64_t kFoldedBytesMax = 4096;
 constexpr size_t kFoldedItemsMax = 256;
 // Constants of the top level may refer to each other this deep.
 constexpr int kConstantDepthMax = 200;
+// What computing all constants of the top level of a program may allocate and go through (vm::CountWork), in bytes.
+// More than the literals of the largest source take.
+constexpr uint64_t kConstantWorkBytesMax = uint64_t{1} << 30;
 // Builtins whose cost and result are bounded by their arguments: strings and numbers.
 constexpr uint32_t kFoldedBuiltinFirst = vm::kBuiltin_split;
 constexpr uint32_t kFoldedBuiltinLast = vm::kBuiltin_log;
@@ -42,7 +46,7 @@ bool Folder::Apply(BinaryOp op, Value left, const Value& right, Value* out) {
   bool ok = true;
   switch (op) {
     case BinaryOp::kAdd:
-      return vm::Add(std::move(left), right, out);
+      return vm::Add(std::move(left), Value(right), out);
     case BinaryOp::kSub:
       return vm::Subtract(left, right, out);
     case BinaryOp::kMul:
@@ -86,12 +90,24 @@ Outcome Folder::Evaluate(const Expr& expr, Value* out) {
   return Visit(expr, out);
 }
 
+Outcome Folder::EvaluateMetered(const Expr& expr, Value* out) {
+  metered_ = true;
+  return Evaluate(expr, out);
+}
+
 bool Folder::Fold(const Expr& expr, Value* out) {
   folding_ = true;
   return Visit(expr, out) == Outcome::kValue && IsSmall(*out);
 }
 
 Outcome Folder::Visit(const Expr& expr, Value* out) {
+  // Operators and builtins are bounded each; this bounds how many of them a program's constants may use.
+  if (metered_ && vm::allocated_bytes - program_.constants_begun > kConstantWorkBytesMax) {
+    *out = vm::MakeError("limit",
+                         "the constants of a program may take 1 GiB of values and work; compute this one in a "
+                         "function");
+    return Raise(expr);
+  }
   switch (expr.kind) {
     case ExprKind::kNull:
       *out = Value();
@@ -125,7 +141,7 @@ Outcome Folder::Visit(const Expr& expr, Value* out) {
       for (size_t i = 0; i < format.parts.size(); ++i) {
         Value part;
         const Outcome outcome = Visit(*format.parts[i], &part);
-        if (outcome != Outcome::kValue) return outcome;
+        if (outcome != Outcome::kValue) return *out = std::move(part), outcome;
         text += vm::Display(part);
         text += format.literals[i + 1];
       }
@@ -141,7 +157,7 @@ Outcome Folder::Visit(const Expr& expr, Value* out) {
       for (const ExprPtr& item : items) {
         Value value;
         const Outcome outcome = Visit(*item, &value);
-        if (outcome != Outcome::kValue) return outcome;
+        if (outcome != Outcome::kValue) return *out = std::move(value), outcome;
         list = vm::ListAppend(std::move(list), std::move(value));
       }
       *out = std::move(list);
@@ -337,11 +353,14 @@ const Value* ConstantValue(Program& program, Global& global) {
     return nullptr;
   }
   global.state = ConstantState::kComputing;
+  // What happens between two constants does not count.
+  if (depth == 0) program.constants_begun += vm::allocated_bytes - program.constants_seen;
   ++depth;
   Folder folder(program, *global.unit, nullptr);
   Value value;
-  const Outcome outcome = folder.Evaluate(*global.item->value, &value);
+  const Outcome outcome = folder.EvaluateMetered(*global.item->value, &value);
   --depth;
+  program.constants_seen = vm::allocated_bytes;
   if (global.state == ConstantState::kFailed) return nullptr;  // a ring came back to it
   global.state = ConstantState::kFailed;
   switch (outcome) {

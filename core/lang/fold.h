@@ -28,8 +28,10 @@ class Folder {
 
   Folder(Program& program, Unit& unit, const Locals* locals) : program_(program), unit_(unit), locals_(locals) {}
 
-  // Everything: literals, operators, lists, hashes, access, pure builtins. For constants of the top level.
+  // Everything: literals, operators, lists, hashes, access, pure builtins.
   Outcome Evaluate(const Expr& expr, vm::Value* out);
+  // The same for a constant of the top level: kRaises with `limit` when those have taken too much (fold.cpp).
+  Outcome EvaluateMetered(const Expr& expr, vm::Value* out);
   // For folding: the same, of what is cheap and small only. True: the value is *out.
   bool Fold(const Expr& expr, vm::Value* out);
   // One step of a chain of binary operators.
@@ -62,6 +64,7 @@ class Folder {
   Unit& unit_;
   const Locals* locals_;
   bool folding_ = false;
+  bool metered_ = false;
   const Expr* culprit_ = nullptr;
 };
 

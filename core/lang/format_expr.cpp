@@ -22,7 +22,6 @@ enum Tightness : int {
   kOperandTight
 };
 
-constexpr std::array kBinaryTexts = {"||", "&&", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"};
 constexpr std::array kBinaryTightness = {kOrTight,    kAndTight,   kEqualTight, kEqualTight, kOrderTight,
                                          kOrderTight, kOrderTight, kOrderTight, kAddTight,   kAddTight,
                                          kMulTight,   kMulTight,   kMulTight};

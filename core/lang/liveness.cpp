@@ -30,8 +30,8 @@ RegisterUse UseOf(const Instruction& i, const std::vector<FunctionShape>& functi
   const char* letters = kOperands[i.op];
   const uint16_t operands[3] = {i.a, i.b, i.c};
   for (int k = 0; k < 3; ++k) {
-    if (letters[k] == 'W') use.writes[use.write_count++] = operands[k];
-    if (letters[k] == 'R' || letters[k] == 'T') use.reads[use.count++] = operands[k];
+    if (letters[k] == 'W' || letters[k] == 'U') use.writes[use.write_count++] = operands[k];
+    if (letters[k] == 'R' || letters[k] == 'T' || letters[k] == 'U') use.reads[use.count++] = operands[k];
     if (letters[k] == 'D' || letters[k] == 'L' || letters[k] == 'Q') break;
   }
   const auto range = [&](uint32_t first, uint32_t count) {
@@ -264,9 +264,10 @@ class Analysis {
 
   // The operand registers that die here give their values away.
   void Take(Instruction& i, const RegisterUse& use) {
+    // A register that is written as well is left as it was when the instruction fails.
     const auto dies = [&](uint32_t reg) {
       const bool written = use.write_count > 0 && use.writes[0] == reg;
-      return (written || !In(now_, reg)) && (!In(raised_, reg) || TEAL_MUTANT("take_although_handler_needs_it"));
+      return written || (!In(now_, reg) && (!In(raised_, reg) || TEAL_MUTANT("take_although_handler_needs_it")));
     };
     switch (i.op) {
       case vm::kMove:
@@ -278,6 +279,10 @@ class Analysis {
         if (i.b == i.c && !TEAL_MUTANT("take_both_operands")) break;
         if (dies(i.b)) i.flags |= vm::kTakeB;
         if (dies(i.c)) i.flags |= vm::kTakeC;
+        break;
+      case vm::kUpdate:
+        if (i.b != i.a && i.b != i.c && dies(i.b)) i.flags |= vm::kTakeB;
+        if (i.c != i.a && i.c != i.b && dies(i.c)) i.flags |= vm::kTakeC;
         break;
       case vm::kAddConst:
         if (dies(i.b)) i.flags |= vm::kTakeB;

@@ -70,6 +70,9 @@ struct Program {
   std::deque<FunctionScope> scopes;
   std::vector<ForeignImport> imports;
   ConstantPool constants;
+  // Of computing the top level's constants: allocated_bytes - constants_begun is what they have taken; the second is
+  // the reading when the last one was done.
+  uint64_t constants_begun = 0, constants_seen = 0;
   std::vector<FunctionScope*> linked;  // in the order of the executable
 
   const Global* raise = nullptr;  // of the library; calls of it are an instruction of their own

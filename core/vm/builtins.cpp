@@ -77,6 +77,11 @@ bool FailLimit(Value* result, std::string_view builtin) {
                   std::string(builtin) + ": the result would be larger than 64 MiB, the limit of one value");
 }
 
+bool FailWork(Value* result, std::string_view operation) {
+  return FailWith(result, "limit",
+                  std::string(operation) + ": takes more than 16 GiB of comparing, the limit of one operation");
+}
+
 bool WantInt(std::string_view builtin, std::string_view argument, const Value& v, int64_t* out, Value* result) {
   if (!v.IsInt()) return FailType(result, builtin, argument, "an integer", v);
   *out = v.AsInt();

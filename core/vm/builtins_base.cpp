@@ -8,6 +8,8 @@
 namespace teal::vm {
 namespace {
 
+constexpr uint64_t kAssertedBytesMax = 200;  // of each side of an asserted comparison, in the message
+
 // Index of a list that may be negative; false: there is no such element.
 bool ListElement(const List& list, int64_t index, const Value** element) {
   if (index < 0) index += static_cast<int64_t>(list.size);
@@ -180,11 +182,26 @@ bool Builtin_secret(Value* args, uint32_t, Value* result) {
   return Give(result, MakeSecret(args[0].Text()));
 }
 
-// assert(x): x, if it is neither null nor false; else raises `assert`. assert(x, message): with that message.
+// assert(x): x, if it is neither null nor false; else raises `assert`. assert(x, message): with that message. The
+// compiler makes assert(a == b), and the other comparisons, name both sides: __unmet.
 bool Builtin_assert(Value* args, uint32_t count, Value* result) {
   if (args[0].Truthy()) return Give(result, std::move(args[0]));
   if (count == 1) return FailWith(result, "assert", "assertion failed: the value is " + Display(args[0]));
   return FailWith(result, "assert", Display(args[1]));
+}
+
+// What assert of a comparison raises: both sides in the message, and of == in the data as well.
+bool Builtin___unmet(Value* args, uint32_t, Value* result) {
+  if (!WantString("assert", "the operator", args[0], result)) return false;
+  const std::string message = "assertion failed: " + ShortForm(args[1], kAssertedBytesMax) + " " +
+                              std::string(args[0].Text()) + " " + ShortForm(args[2], kAssertedBytesMax);
+  Value data;
+  if (args[0].Text() == "==") {
+    data = HashSet(MakeHash(2), Value::FromText("actual"), std::move(args[1]));
+    data = HashSet(std::move(data), Value::FromText("expected"), std::move(args[2]));
+  }
+  *result = MakeError(Value::FromText("assert"), MakeString(message), std::move(data));
+  return false;
 }
 
 // The error value that raise(kind, message, data) raises.

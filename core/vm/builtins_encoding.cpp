@@ -4,9 +4,13 @@
 #include "core/vm/json.h"
 #include "core/vm/string_base64.h"
 #include "core/vm/value_inline.h"
+#include "core/vm/value_walk.h"
 
 namespace teal::vm {
 namespace {
+
+// Digesting a byte takes about as long as comparing so many.
+constexpr uint64_t kSha256Work = 16;
 
 bool WantTextOrBytes(std::string_view name, const Value& v, Value* result) {
   if (v.tag() == Tag::kString || v.tag() == Tag::kBytes) return true;
@@ -20,7 +24,9 @@ bool WantTextOrBytes(std::string_view name, const Value& v, Value* result) {
 // strings are `type`, more than 100 levels `limit`.
 bool Builtin_json_encode(Value* args, uint32_t, Value* result) {
   std::string text;
-  if (!EncodeJson(args[0], &text, result)) return false;
+  const bool good = EncodeJson(args[0], &text, result);
+  CountWork(text.size());
+  if (!good) return false;
   if (text.size() > kStringBytesMax) return FailLimit(result, "json_encode");
   return Give(result, MakeString(text));
 }
@@ -31,6 +37,7 @@ bool Builtin_json_encode(Value* args, uint32_t, Value* result) {
 bool Builtin_json_decode(Value* args, uint32_t, Value* result) {
   if (!WantTextOrBytes("json_decode", args[0], result)) return false;
   Value decoded;
+  CountWork(args[0].Text().size());
   if (!DecodeJson(args[0].Text(), &decoded, result)) return false;
   return Give(result, std::move(decoded));
 }
@@ -48,6 +55,7 @@ bool Builtin_base64_encode(Value* args, uint32_t, Value* result) {
 bool Builtin_base64_decode(Value* args, uint32_t, Value* result) {
   if (!WantString("base64_decode", "the argument", args[0], result)) return false;
   std::string bytes;
+  CountWork(args[0].Text().size());
   if (!DecodeBase64(args[0].Text(), &bytes)) {
     return FailWith(result, "value", "base64_decode: the string is not Base64, got " + Describe(args[0]));
   }
@@ -57,6 +65,7 @@ bool Builtin_base64_decode(Value* args, uint32_t, Value* result) {
 // sha256(x): the SHA-256 of a string (its UTF-8) or bytes, as 64 hexadecimal digits.
 bool Builtin_sha256(Value* args, uint32_t, Value* result) {
   if (!WantTextOrBytes("sha256", args[0], result)) return false;
+  CountWork(args[0].Text().size() * kSha256Work);
   return Give(result, MakeString(Hex(Sha256Of(args[0].Text()))));
 }
 

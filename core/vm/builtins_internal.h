@@ -33,6 +33,9 @@ std::string Describe(const Value& v);
 // "f: the result would be larger than 64 MiB, the limit of one value", kind `limit`.
 bool FailLimit(Value* result, std::string_view builtin);
 
+// "sort: takes more than 16 GiB of comparing, the limit of one operation", kind `limit`; see kWorkBytesMax.
+bool FailWork(Value* result, std::string_view operation);
+
 // ---- reading arguments: false and an error in *result when the argument is something else ----
 bool WantInt(std::string_view builtin, std::string_view argument, const Value& v, int64_t* out, Value* result);
 bool WantNumber(std::string_view builtin, std::string_view argument, const Value& v, Value* result);

@@ -1,12 +1,16 @@
 // Builtins on lists and hashes.
 #include <algorithm>
+#include <bit>
+#include <unordered_map>
 #include <vector>
 
 #include "core/vm/builtins_internal.h"
 #include "core/vm/compare.h"
+#include "core/vm/hash_key.h"
 #include "core/vm/operators.h"
 #include "core/vm/string_text.h"
 #include "core/vm/value_inline.h"
+#include "core/vm/value_walk.h"
 
 namespace teal::vm {
 namespace {
@@ -115,6 +119,7 @@ void MergeSort(std::vector<Value*>& order, Less less) {
 bool Builtin___sort(Value* args, uint32_t, Value* result) {
   if (!WantList("sort", "the first argument", args[0], result)) return false;
   List* list = args[0].As<List>();
+  const uint64_t begun = allocated_bytes;
   std::vector<Value*> order(list->size);
   bool all_ints = true;
   bool all_strings = true;
@@ -124,15 +129,22 @@ bool Builtin___sort(Value* args, uint32_t, Value* result) {
     all_strings &= order[i]->tag() == Tag::kString;
   }
   if (all_ints) {
+    CountWork(list->size * static_cast<uint64_t>(std::bit_width(list->size)) * sizeof(Value));
     // Equal integers cannot be told apart, so this need not be stable.
     std::sort(order.begin(), order.end(), [](const Value* a, const Value* b) { return a->AsInt() < b->AsInt(); });
   } else if (all_strings) {
-    MergeSort(order, [](const Value* a, const Value* b) { return a->Text() < b->Text(); });
+    MergeSort(order, [begun](const Value* a, const Value* b) {
+      if (a->AsObject() == b->AsObject() || TooMuchWork(begun)) return false;
+      const std::string_view x = a->Text(), y = b->Text();
+      CountWork(sizeof(Value) + std::min(x.size(), y.size()));
+      return x < y;
+    });
   } else {
     // After the first pair without an order all count as equal, which ends the sorting early and safely.
     const Value* odd[2] = {nullptr, nullptr};
-    auto less = [&odd](const Value* a, const Value* b) {
-      if (odd[0] != nullptr) return false;
+    auto less = [&odd, begun](const Value* a, const Value* b) {
+      if (odd[0] != nullptr || TooMuchWork(begun)) return false;
+      CountWork(sizeof(Value));
       Order found = CompareForSort(*a, *b);
       if (found == Order::kIncomparable) {
         odd[0] = a;
@@ -144,6 +156,7 @@ bool Builtin___sort(Value* args, uint32_t, Value* result) {
     MergeSort(order, less);
     if (odd[0] != nullptr) return FailOrder(result, *odd[0], *odd[1]);
   }
+  if (TooMuchWork(begun)) return FailWork(result, "sort");
   return Give(result, Rearranged(args[0], order));
 }
 
@@ -197,16 +210,26 @@ bool Builtin_unique(Value* args, uint32_t, Value* result) {
   const List* list = args[0].As<List>();
   Value kept = MakeList();
   Value seen = MakeHash();
-  std::vector<const Value*> no_keys;  // functions, futures and what holds them: compared one by one
+  std::unordered_multimap<uint64_t, const Value*> no_keys;  // functions, futures, nan and what holds them, by hash
+  Hasher hasher(true);
+  const uint64_t begun = allocated_bytes;
   for (uint64_t i = 0; i < list->size; i++) {
+    CountWork(sizeof(Value));
+    if (TooMuchWork(begun)) return FailWork(result, "unique");
     const Value& v = list->items[i];
     if (IsKey(v)) {
       if (HashGet(*seen.As<Hash>(), v) != nullptr) continue;
       if (seen.As<Hash>()->size >= kHashEntriesMax) return FailLimit(result, "unique");
       seen = HashSet(std::move(seen), v, Value());
     } else {
-      if (std::any_of(no_keys.begin(), no_keys.end(), [&v](const Value* other) { return Equal(v, *other); })) continue;
-      no_keys.push_back(&v);
+      const uint64_t code = hasher.Of(v);
+      const auto [from, to] = no_keys.equal_range(code);
+      const auto equal = [&v, begun](const auto& other) {
+        CountWork(sizeof(Value));
+        return !TooMuchWork(begun) && Equal(v, *other.second);
+      };
+      if (std::any_of(from, to, equal)) continue;
+      no_keys.emplace(code, &v);
     }
     kept = ListAppend(std::move(kept), v);
   }
@@ -217,6 +240,7 @@ bool Builtin_unique(Value* args, uint32_t, Value* result) {
 bool Builtin_flatten(Value* args, uint32_t, Value* result) {
   if (!WantList("flatten", "the argument", args[0], result)) return false;
   const List* list = args[0].As<List>();
+  CountWork(list->size * sizeof(Value));
   uint64_t size = 0;
   for (uint64_t i = 0; i < list->size; i++) {
     size += list->items[i].tag() == Tag::kList ? list->items[i].As<List>()->size : 1;
@@ -243,8 +267,14 @@ bool Builtin_has(Value* args, uint32_t count, Value* result) {
     return FailType(result, "has", "the first argument", "a list, a hash, a string or bytes", args[0]);
   }
   const List* list = args[0].As<List>();
-  bool found = std::any_of(list->items, list->items + list->size, [args](const Value& v) { return Equal(v, args[1]); });
-  return Give(result, Value::Bool(found));
+  const uint64_t begun = allocated_bytes;
+  for (uint64_t i = 0; i < list->size; i++) {
+    CountWork(sizeof(Value));
+    Hindrance hindrance;
+    if (EqualUnless(list->items[i], args[1], &hindrance)) return Give(result, Value::Bool(true));
+    if (hindrance == Hindrance::kTooMuch || TooMuchWork(begun)) return FailWork(result, "has");
+  }
+  return Give(result, Value::Bool(false));
 }
 
 // keys(h): the keys of a hash, in order of insertion.
@@ -295,6 +325,7 @@ bool Builtin_merge(Value* args, uint32_t count, Value* result) {
   Value merged = std::move(args[0]);
   for (uint32_t i = 1; i < count; i++) {
     const Hash* hash = args[i].As<Hash>();
+    CountWork(hash->used * sizeof(Hash::Entry));
     for (uint64_t at = 0; at < hash->used; at++) {
       const Hash::Entry& entry = hash->entries[at];
       if (Hash::IsHole(entry)) continue;

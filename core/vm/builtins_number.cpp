@@ -7,6 +7,7 @@
 
 #include "core/vm/builtins_internal.h"
 #include "core/vm/string_text.h"
+#include "core/vm/value_walk.h"
 
 namespace teal::vm {
 namespace {
@@ -31,6 +32,7 @@ bool ToInteger(std::string_view builtin, double whole, const Value& from, Value*
 }
 
 bool ParseInt(const Value& text, Value* result) {
+  CountWork(text.Text().size());
   std::string_view s = TrimSpace(text.Text());
   if (!s.empty() && s[0] == '+' && s.size() > 1 && s[1] != '-') s.remove_prefix(1);
   int64_t i = 0;
@@ -43,6 +45,7 @@ bool ParseInt(const Value& text, Value* result) {
 }
 
 bool ParseFloat(std::string_view builtin, const Value& text, Value* result) {
+  CountWork(text.Text().size());
   std::string_view s = TrimSpace(text.Text());
   if (!s.empty() && s[0] == '+' && s.size() > 1 && s[1] != '-') s.remove_prefix(1);
   double d = 0;
@@ -123,9 +126,12 @@ double RoundFloatToPlaces(double x, int64_t places) {
 // The least or greatest of values: `wanted` says which. The first of equal ones. A nan among numbers is the result.
 bool Extreme(std::string_view name, Order wanted, const Value* values, uint64_t count, Value* result) {
   if (count == 0) return FailWith(result, "value", std::string(name) + ": the list is empty");
+  const uint64_t begun = allocated_bytes;
   const Value* best = &values[0];
   for (uint64_t i = 0; i < count; i++) {
+    CountWork(sizeof(Value));
     Order order = Compare(values[i], *best);
+    if (order == Order::kTooMuch || TooMuchWork(begun)) return FailWork(result, name);
     if (order == Order::kIncomparable) {
       std::string message(name);
       message.append(": cannot order ").append(Describe(values[i])).append(" and ").append(Describe(*best));
@@ -237,6 +243,7 @@ bool Builtin_max(Value* args, uint32_t count, Value* result) {
 bool Builtin_sum(Value* args, uint32_t, Value* result) {
   if (!WantList("sum", "the argument", args[0], result)) return false;
   const List* list = args[0].As<List>();
+  CountWork(list->size * sizeof(Value));
   int64_t whole = 0;
   double total = 0;
   bool is_float = false;

@@ -6,6 +6,7 @@
 #include "core/vm/display.h"
 #include "core/vm/string_text.h"
 #include "core/vm/value_inline.h"
+#include "core/vm/value_walk.h"
 
 namespace teal::vm {
 namespace {
@@ -29,6 +30,7 @@ Value SameKind(const Value& as, std::string_view text) {
 }
 
 bool SplitBySpace(std::string_view text, Value* result) {
+  CountWork(text.size());
   Value parts = MakeList();
   size_t start = 0;
   size_t at = 0;
@@ -145,12 +147,12 @@ bool Builtin_split(Value* args, uint32_t count, Value* result) {
   std::string_view separator = args[1].Text();
   if (separator.empty()) return FailWith(result, "value", "split: the separator must not be empty");
   Value parts = MakeList();
-  for (;;) {
+  for (size_t from = 0;;) {
     if (parts.As<List>()->size >= kListItemsMax) return FailLimit(result, "split");
-    size_t at = text.find(separator);
-    parts = ListAppend(std::move(parts), MakeString(text.substr(0, at)));
+    const size_t at = FindPart(text, separator, from);
+    parts = ListAppend(std::move(parts), MakeString(text.substr(from, at - from)));
     if (at == std::string_view::npos) return Give(result, std::move(parts));
-    text.remove_prefix(at + separator.size());
+    from = at + separator.size();
   }
 }
 
@@ -161,6 +163,7 @@ bool Builtin_join(Value* args, uint32_t count, Value* result) {
   if (count == 2 && !WantString("join", "the separator", args[1], result)) return false;
   std::string_view separator = count == 2 ? args[1].Text() : std::string_view();
   const List* list = args[0].As<List>();
+  CountWork(list->size * sizeof(Value));
   uint64_t size = list->size == 0 ? 0 : (list->size - 1) * separator.size();
   for (uint64_t i = 0; i < list->size; i++) {
     if (!WantString("join", "element " + std::to_string(i), list->items[i], result)) return false;
@@ -180,6 +183,7 @@ bool Builtin_join(Value* args, uint32_t count, Value* result) {
 bool Builtin_trim(Value* args, uint32_t, Value* result) {
   if (!WantString("trim", "the argument", args[0], result)) return false;
   std::string_view trimmed = TrimSpace(args[0].Text());
+  CountWork(args[0].Text().size() - trimmed.size());
   if (trimmed.size() == args[0].Text().size()) return Give(result, std::move(args[0]));
   return Give(result, MakeString(trimmed));
 }
@@ -207,10 +211,10 @@ bool Builtin_replace(Value* args, uint32_t, Value* result) {
   std::string_view to = args[2].Text();
   if (from.empty()) return FailWith(result, "value", "replace: what is to be replaced must not be empty");
   std::string replaced;
-  size_t at = text.find(from);
+  size_t at = FindPart(text, from, 0);
   if (at == std::string_view::npos) return Give(result, std::move(args[0]));
   size_t done = 0;
-  for (; at != std::string_view::npos; at = text.find(from, done)) {
+  for (; at != std::string_view::npos; at = FindPart(text, from, done)) {
     replaced.append(text, done, at - done).append(to);
     done = at + from.size();
     if (replaced.size() > kStringBytesMax) return FailLimit(result, "replace");
@@ -223,18 +227,21 @@ bool Builtin_replace(Value* args, uint32_t, Value* result) {
 // contains(s, part): whether part occurs in s; both strings, or both bytes. (For lists and hashes: has.)
 bool Builtin_contains(Value* args, uint32_t, Value* result) {
   if (!WantTwoTexts("contains", args, result)) return false;
-  return Give(result, Value::Bool(args[0].Text().find(args[1].Text()) != std::string_view::npos));
+  const std::string_view part = args[1].Text();
+  return Give(result, Value::Bool(part.empty() || FindPart(args[0].Text(), part, 0) != std::string_view::npos));
 }
 
 // starts_with(s, part): whether s begins with part; both strings, or both bytes.
 bool Builtin_starts_with(Value* args, uint32_t, Value* result) {
   if (!WantTwoTexts("starts_with", args, result)) return false;
+  CountWork(args[1].Text().size());
   return Give(result, Value::Bool(args[0].Text().starts_with(args[1].Text())));
 }
 
 // ends_with(s, part): whether s ends with part; both strings, or both bytes.
 bool Builtin_ends_with(Value* args, uint32_t, Value* result) {
   if (!WantTwoTexts("ends_with", args, result)) return false;
+  CountWork(args[1].Text().size());
   return Give(result, Value::Bool(args[0].Text().ends_with(args[1].Text())));
 }
 
@@ -244,6 +251,7 @@ bool Builtin_ends_with(Value* args, uint32_t, Value* result) {
 bool Builtin_format(Value* args, uint32_t count, Value* result) {
   if (!WantString("format", "the template", args[0], result)) return false;
   Template t{args[0].Text(), args + 1, count - 1};
+  CountWork(t.text.size());
   std::string out;
   for (size_t at = 0; at < t.text.size();) {
     size_t brace = t.text.find_first_of("{}", at);

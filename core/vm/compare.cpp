@@ -1,6 +1,7 @@
 // Equality and order, by value and without recursion.
 #include "core/vm/compare.h"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <unordered_set>
@@ -19,6 +20,7 @@ namespace {
 class PairsSeen {
  public:
   bool First(const Object* a, const Object* b) {
+    CountWork(sizeof(Value));
     if (a->Sole() && b->Sole()) return true;
     if (++count_ <= kPairsBeforeRemembering) return true;
     return pairs_.insert({a, b}).second;
@@ -71,7 +73,11 @@ Order CompareNumbers(const Value& a, const Value& b) {
 }
 
 bool TextEqual(const Value& a, const Value& b) {
-  return a.AsObject() == b.AsObject() || a.Text() == b.Text();
+  if (a.AsObject() == b.AsObject()) return true;
+  const std::string_view x = a.Text(), y = b.Text();
+  if (x.size() != y.size()) return false;
+  CountWork(x.size());
+  return x == y;
 }
 
 bool FutureEqual(const Value& a, const Value& b) {
@@ -135,13 +141,25 @@ struct Visit {
   uint64_t next;
 };
 
+// Texts from here on are remembered as containers are: one long text may stand in a list millions of times.
+constexpr uint64_t kLongTextBytes = 1024;
+
+bool IsLongText(const Value& v) {
+  return (v.tag() == Tag::kString || v.tag() == Tag::kSymbol || v.tag() == Tag::kBytes) &&
+         v.As<String>()->size >= kLongTextBytes;
+}
+
 class Equality {
  public:
-  explicit Equality(bool* secret = nullptr) : secret_(secret) {}
+  explicit Equality(Hindrance* hindrance = nullptr) : hindrance_(hindrance), begun_(allocated_bytes) {}
   bool Run(const Value& a, const Value& b) {
     if (!Meet(a, b)) return false;
     while (!visits_.empty()) {
       if (!Step()) return false;
+      if (hindrance_ != nullptr && TooMuchWork(begun_)) {
+        *hindrance_ = Hindrance::kTooMuch;
+        return false;
+      }
     }
     return true;
   }
@@ -150,8 +168,10 @@ class Equality {
   // False when a and b are different; what remains to be compared goes on the stack.
   // The same object twice is gone into as well: it may hold a NaN, which equals nothing.
   bool Meet(const Value& a, const Value& b) {
+    CountWork(sizeof(Value));
+    if (IsLongText(a) && IsLongText(b) && !seen_.First(a.AsObject(), b.AsObject())) return true;
     Verdict verdict = EqualOutside(a, b);
-    if (secret_ != nullptr && IsSecret(a, b)) *secret_ = true;
+    if (hindrance_ != nullptr && IsSecret(a, b)) *hindrance_ = Hindrance::kSecret;
     if (TEAL_MUTANT("same_list_is_equal") && verdict == Verdict::kGoIn && a.AsObject() == b.AsObject()) return true;
     if (verdict == Verdict::kGoIn && seen_.First(a.AsObject(), b.AsObject())) {
       visits_.push_back({a.AsObject(), b.AsObject(), 0});
@@ -207,7 +227,8 @@ class Equality {
     return IsContainer(entry.key.tag()) && hasher_->Of(entry.key) == code ? &entry : nullptr;
   }
 
-  bool* const secret_;  // may be null
+  Hindrance* const hindrance_;  // may be null: then there is no limit
+  const uint64_t begun_;
   std::vector<Visit> visits_;
   PairsSeen seen_;
   std::unique_ptr<Hasher> hasher_;
@@ -227,8 +248,11 @@ Order CompareOutside(const Value& a, const Value& b, bool* go_in) {
     return Order::kEqual;
   }
   if (!IsOrderedText(a.tag())) return Order::kIncomparable;
+  if (a.AsObject() == b.AsObject()) return Order::kEqual;
   // Bytes of UTF-8 order as the scalar values do.
-  int order = a.Text().compare(b.Text());
+  const std::string_view x = a.Text(), y = b.Text();
+  CountWork(std::min(x.size(), y.size()));
+  const int order = x.compare(y);
   return OrderOf(order < 0, order > 0);
 }
 
@@ -240,11 +264,11 @@ bool Equal(const Value& a, const Value& b) {
   return Equality().Run(a, b);
 }
 
-bool EqualUnlessSecret(const Value& a, const Value& b, bool* secret) {
-  *secret = IsSecret(a, b);
+bool EqualUnless(const Value& a, const Value& b, Hindrance* hindrance) {
+  *hindrance = IsSecret(a, b) ? Hindrance::kSecret : Hindrance::kNone;
   Verdict verdict = EqualOutside(a, b);
   if (verdict != Verdict::kGoIn) return verdict == Verdict::kEqual;
-  return Equality(secret).Run(a, b);
+  return Equality(hindrance).Run(a, b);
 }
 
 namespace {
@@ -264,9 +288,12 @@ Order CompareDeep(const Value& a, const Value& b, bool nan_last) {
   bool go_in;
   Order order = outside(a, b, &go_in);
   if (!go_in) return order;
+  const uint64_t begun = allocated_bytes;
   PairsSeen seen;
   std::vector<Visit> visits{{a.AsObject(), b.AsObject(), 0}};
   while (!visits.empty()) {
+    if (TooMuchWork(begun)) return Order::kTooMuch;
+    CountWork(sizeof(Value));
     Visit& visit = visits.back();
     const List* x = static_cast<const List*>(visit.a);
     const List* y = static_cast<const List*>(visit.b);
@@ -282,7 +309,9 @@ Order CompareDeep(const Value& a, const Value& b, bool nan_last) {
       Object* right = y->items[i].AsObject();
       if (seen.First(left, right)) visits.push_back({left, right, 0});
     } else if (order == Order::kIncomparable) {
-      if (!Equal(x->items[i], y->items[i])) return order;
+      Hindrance hindrance;
+      if (!EqualUnless(x->items[i], y->items[i], &hindrance))
+        return hindrance == Hindrance::kTooMuch ? Order::kTooMuch : order;
     } else if (order != Order::kEqual) {
       return order;
     }

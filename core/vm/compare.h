@@ -9,8 +9,11 @@ namespace teal::vm {
 // number, also inside lists. Never gives kUnordered.
 Order CompareForSort(const Value& a, const Value& b);
 
-// As Equal; *secret tells whether a secret was met on the way. It counts as equal to nothing, so that the answer is
-// false then, but nobody may see that answer.
-bool EqualUnlessSecret(const Value& a, const Value& b, bool* secret);
+// Why an equality has no answer: a secret was met on the way, which counts as equal to nothing; or finding out takes
+// more than kWorkBytesMax.
+enum class Hindrance : uint8_t { kNone, kSecret, kTooMuch };
+
+// As Equal; false with a hindrance, and then nobody may see that answer.
+bool EqualUnless(const Value& a, const Value& b, Hindrance* hindrance);
 
 }  // namespace teal::vm

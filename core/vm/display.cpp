@@ -1,6 +1,7 @@
 // The text of values. What has no source form is shown in angle brackets; a secret is ***.
 #include "core/vm/display.h"
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -227,6 +228,14 @@ bool AppendText(const Value& v, bool source_form, uint64_t bytes_max, std::strin
     if (out->size() > bytes_max) return false;
   }
   return true;
+}
+
+std::string ShortForm(const Value& v, uint64_t bytes_max) {
+  std::string form;
+  if (AppendText(v, true, bytes_max, &form)) return form;
+  uint64_t end = std::min<uint64_t>(bytes_max, form.size());
+  while (end > 0 && end < form.size() && (static_cast<uint8_t>(form[end]) & 0xC0) == 0x80) end--;
+  return form.substr(0, end) + "…";
 }
 
 std::string Display(const Value& v) {

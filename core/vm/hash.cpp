@@ -42,7 +42,10 @@ uint64_t FindText(const Hash& hash, std::string_view text, String* object) {
       [&](const Value& key) {
         if (key.tag() != Tag::kString) return false;
         const String* s = key.As<String>();
-        return s == object || (s->size == text.size() && std::memcmp(s->data(), text.data(), text.size()) == 0);
+        if (s == object) return true;
+        if (s->size != text.size()) return false;
+        CountWork(text.size());
+        return std::memcmp(s->data(), text.data(), text.size()) == 0;
       });
 }
 

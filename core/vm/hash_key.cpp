@@ -171,6 +171,7 @@ uint64_t HashOfText(std::string_view utf8) {
 uint64_t HashOfString(String* s) {
   uint64_t code = s->hash.load(std::memory_order_relaxed);
   if (code != 0) return code;
+  CountWork(s->size);
   code = HashBytes(s->data(), s->size, static_cast<uint64_t>(s->tag));
   s->hash.store(code, std::memory_order_relaxed);
   return code;
@@ -200,6 +201,7 @@ uint64_t Hasher::Of(const Value& v) {
   if (Known(v.AsObject(), &code)) return code;
   std::vector<Visit> visits{Begin(v.AsObject())};
   for (;;) {
+    CountWork(sizeof(Value));
     const Value* child = NextChild(&visits.back());
     if (child == nullptr) {
       code = visits.back().code;
@@ -245,6 +247,7 @@ bool IsKey(const Value& v) {
   std::unordered_set<const Object*> seen;
   uint64_t visited = 0;
   while (!visits.empty()) {
+    CountWork(sizeof(Value));
     const Value* child = NextChild(&visits.back());
     if (child == nullptr) {
       visits.pop_back();

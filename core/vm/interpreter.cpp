@@ -81,6 +81,16 @@ inline Word Fetch(const Instruction* at) {
       goto account;                                 \
   } while (false)
 
+// Behind what may take long without making anything, and has written nothing yet.
+#define ACCOUNT_WORK                                      \
+  do {                                                    \
+    if (allocated_bytes >= account_at) [[unlikely]] {     \
+      const bool good = Account(thread, &counted, &left); \
+      account_at = NextAccount(thread, counted);          \
+      TRY(good);                                          \
+    }                                                     \
+  } while (false)
+
 #define ARITHMETIC(name, c_operand, builtin_overflow, operator_)                                            \
   op_##name : {                                                                                             \
     Value& x = R[i.b()];                                                                                    \
@@ -97,6 +107,17 @@ inline Word Fetch(const Instruction* at) {
     }                                                                                                       \
     MAKE(Arithmetic(thread, i.op(), R[i.a()], x, y, i.flags()));                                            \
     NEXT;                                                                                                   \
+  }
+#define ARITHMETIC_IMMEDIATE(name, slow, builtin_overflow)                                            \
+  op_##name : {                                                                                       \
+    Value& x = R[i.b()];                                                                              \
+    int64_t result;                                                                                   \
+    if (x.tag_ == Tag::kInt && !builtin_overflow(x.bits_.i, int64_t{i.immC()}, &result)) [[likely]] { \
+      SetInt(R[i.a()], result);                                                                       \
+      NEXT;                                                                                           \
+    }                                                                                                 \
+    TRY(Arithmetic(thread, slow, R[i.a()], x, Value::Int(i.immC()), 0));                              \
+    NEXT;                                                                                             \
   }
 #define DIVIDE(name, c_operand)                                             \
   op_##name : {                                                             \
@@ -133,6 +154,7 @@ inline Word Fetch(const Instruction* at) {
     } else {                                                     \
       const int less = Less(thread, x, y, or_equal);             \
       TRY(less >= 0);                                            \
+      ACCOUNT_WORK;                                              \
       holds = less != 0;                                         \
     }                                                            \
   }
@@ -145,6 +167,7 @@ inline Word Fetch(const Instruction* at) {
     } else {                                          \
       const int equal = EqualOf(thread, x, y);        \
       TRY(equal >= 0);                                \
+      ACCOUNT_WORK;                                   \
       holds = equal != 0;                             \
     }                                                 \
   }
@@ -248,26 +271,8 @@ op_kClosure:
   DIVIDE(kDivConst, K[i.c()])
   MODULO(kMod, R[i.c()])
   MODULO(kModConst, K[i.c()])
-op_kAddImm: {
-  Value& x = R[i.b()];
-  int64_t result;
-  if (x.tag_ == Tag::kInt && !__builtin_add_overflow(x.bits_.i, int64_t{i.immC()}, &result)) [[likely]] {
-    SetInt(R[i.a()], result);
-    NEXT;
-  }
-  TRY(Arithmetic(thread, kAdd, R[i.a()], x, Value::Int(i.immC()), 0));
-  NEXT;
-}
-op_kSubImm: {
-  Value& x = R[i.b()];
-  int64_t result;
-  if (x.tag_ == Tag::kInt && !__builtin_sub_overflow(x.bits_.i, int64_t{i.immC()}, &result)) [[likely]] {
-    SetInt(R[i.a()], result);
-    NEXT;
-  }
-  TRY(Arithmetic(thread, kSub, R[i.a()], x, Value::Int(i.immC()), 0));
-  NEXT;
-}
+  ARITHMETIC_IMMEDIATE(kAddImm, kAdd, __builtin_add_overflow)
+  ARITHMETIC_IMMEDIATE(kSubImm, kSub, __builtin_sub_overflow)
 op_kNegate:
   if (R[i.b()].tag_ == Tag::kFloat)
     SetFloat(R[i.a()], -R[i.b()].bits_.d);
@@ -457,6 +462,9 @@ call_out_of_line:
     case Outcome::kError:
       goto failed_saved;
   }
+  // A function that was entered is accounted for by what it does itself.
+  if (allocated_bytes >= account_at && FRAME.pc != 0) [[unlikely]]
+    goto account_saved;
   if (--left == 0) [[unlikely]]
     goto out_of_budget_saved;
   goto reload;
@@ -545,7 +553,7 @@ op_kIndex: {
     Copy(R[i.a()], *item);
     NEXT;
   }
-  TRY(Index(thread, R[i.a()], R[i.b()], R[i.c()]));
+  MAKE(Index(thread, R[i.a()], R[i.b()], R[i.c()]));
   NEXT;
 }
 op_kIndexImm:
@@ -553,7 +561,7 @@ op_kIndexImm:
     Copy(R[i.a()], *item);
     NEXT;
   }
-  TRY(Index(thread, R[i.a()], R[i.b()], Value::Int(i.immC())));
+  MAKE(Index(thread, R[i.a()], R[i.b()], Value::Int(i.immC())));
   NEXT;
 op_kField: {
   const Value& object = R[i.b()];
@@ -569,7 +577,7 @@ op_kField: {
       }
     }
   }
-  TRY(Field(thread, R[i.a()], R[i.b()], K[i.c()]));
+  MAKE(Field(thread, R[i.a()], R[i.b()], K[i.c()]));
   NEXT;
 }
 op_kSlice:
@@ -585,6 +593,11 @@ op_kSetItem: {
   MAKE(SetElement(thread, i.whole(), R));
   NEXT;
 }
+op_kUpdate:
+  if (UpdateInPlace(R[i.a()], R[i.b()], R[i.c()], (i.flags() & kTakeC) != 0)) [[likely]]
+    NEXT;
+  MAKE(Update(thread, i.whole(), R));
+  NEXT;
 op_kFormat:
   MAKE(Format(thread, i.whole(), R));
   NEXT;
@@ -606,6 +619,13 @@ failed:
 failed_saved:
   if (!Unwind(thread, FRAME.pc - 1)) goto ended;
   lowest = std::min(lowest, thread.frames_.offset());
+  if (allocated_bytes >= account_at) [[unlikely]] {
+    // The trace may have been long. If that is too much, it is so at the handler's first instruction.
+    const bool good = Account(thread, &counted, &left);
+    account_at = NextAccount(thread, counted);
+    if (!good && !Unwind(thread, FRAME.pc)) goto ended;
+    lowest = std::min(lowest, thread.frames_.offset());
+  }
 reload:
   R = thread.registers_ + FRAME.base;
   self = &callees[FRAME.function];
@@ -614,6 +634,7 @@ reload:
 
 account:
   SAVE;
+account_saved:
   if (!Account(thread, &counted, &left)) {
     account_at = NextAccount(thread, counted);
     goto failed_saved;

@@ -161,6 +161,19 @@ class Interpreter {
   static bool Field(Thread& thread, Value& to, const Value& object, const Value& name);
   static bool Slice(Thread& thread, Instruction i, Value* registers);
   static bool SetElement(Thread& thread, Instruction i, Value* registers);
+  // set(list, index, item) of a sole owner, index in range and not negative: true when done.
+  static bool UpdateInPlace(Value& list, const Value& index, Value& item, bool take_item) {
+    if (list.tag_ != Tag::kList || index.tag_ != Tag::kInt || &list == &item) return false;
+    List* l = reinterpret_cast<List*>(list.bits_.o);
+    if (!l->Sole() || static_cast<uint64_t>(index.bits_.i) >= l->size) return false;
+    if (l->seals.load(std::memory_order_relaxed) != nullptr) return false;
+    if (take_item)
+      Move(l->items[index.bits_.i], item);
+    else
+      Copy(l->items[index.bits_.i], item);
+    return true;
+  }
+  static bool Update(Thread& thread, Instruction i, Value* registers);
   static bool Format(Thread& thread, Instruction i, Value* registers);
   static bool Raise(Thread& thread, Value& error);
   static bool RaiseNew(Thread& thread, Value* parts);

@@ -3,20 +3,13 @@
 
 #include "core/base/mutant.h"
 #include "core/vm/builtins.h"
+#include "core/vm/display.h"
 #include "core/vm/interpreter.h"
 
 namespace teal::vm {
 namespace {
 
 constexpr size_t kShownBytesMax = 60;  // of a value in a message
-
-std::string Shown(const Value& value) {
-  std::string form = SourceForm(value);
-  if (form.size() <= kShownBytesMax) return form;
-  size_t end = kShownBytesMax;
-  while (end > 0 && (static_cast<uint8_t>(form[end]) & 0xC0) == 0x80) end--;
-  return form.substr(0, end) + "…";
-}
 
 std::string Counted(uint64_t count) {
   return std::to_string(count) + (count == 1 ? " argument" : " arguments");
@@ -41,7 +34,7 @@ bool Interpreter::WrongCount(Thread& thread, std::string_view name, uint64_t lea
 bool Interpreter::NotCallable(Thread& thread, const Value& value) {
   std::string message(TypeName(value));
   message += " is not a function";
-  if (!value.IsNull()) message += ": " + Shown(value) + " was called";
+  if (!value.IsNull()) message += ": " + ShortForm(value, kShownBytesMax) + " was called";
   return Failed(thread, "type", message);
 }
 

@@ -47,14 +47,17 @@ bool Interpreter::Arithmetic(Thread& thread, uint8_t op, Value& to, Value& b, co
   Value result;
   bool good = false;
   switch (op) {
-    case kAdd: {
-      Value right = (flags & kTakeC) != 0 ? std::move(const_cast<Value&>(c)) : c;
-      good = Add(Operand(b, (flags & kTakeB) != 0), std::move(right), &result);
+    case kAdd:
+    case kAddConst: {
+      // Add leaves operands alone when it fails, so they stand in their registers until then.
+      const bool take_b = (flags & kTakeB) != 0, take_c = (flags & kTakeC) != 0;
+      const bool in_place = take_b && &b != &c;
+      Value left, right;
+      if (!in_place) left = Operand(b, take_b);
+      if (!take_c) right = c;
+      good = Add(std::move(in_place ? b : left), std::move(take_c ? const_cast<Value&>(c) : right), &result);
       break;
     }
-    case kAddConst:
-      good = Add(Operand(b, (flags & kTakeB) != 0), c, &result);
-      break;
     case kSub:
     case kSubConst:
       good = Subtract(b, c, &result);
@@ -234,11 +237,15 @@ bool Interpreter::NewHash(Thread& thread, Instruction i, Value* registers) {
 }
 
 bool Interpreter::Append(Thread& thread, Instruction i, Value* registers) {
-  Value item = Operand(registers[i.c], (i.flags & kTakeC) != 0);
-  Value parts[2] = {Operand(registers[i.b], (i.flags & kTakeB) != 0), std::move(item)};
+  const bool take_b = (i.flags & kTakeB) != 0, take_c = (i.flags & kTakeC) != 0;
+  Value item = Operand(registers[i.c], take_c);
+  Value parts[2] = {Operand(registers[i.b], take_b), std::move(item)};
   Value result;
   const bool good = PureBuiltinOf(kBuiltin_append)(parts, 2, &result);
   Move(good ? registers[i.a] : thread.result_, result);
+  // A call that fails has not touched its arguments.
+  if (!good && take_b) Move(registers[i.b], parts[0]);
+  if (!good && take_c && i.b != i.c) Move(registers[i.c], parts[1]);
   return good;
 }
 
@@ -269,6 +276,16 @@ bool Interpreter::SetElement(Thread& thread, Instruction i, Value* registers) {
   Value* parts = registers + i.b;
   Value result;
   const bool good = SetItem(std::move(parts[0]), std::move(parts[1]), std::move(parts[2]), &result);
+  ClearRange(parts, parts + 3);
+  Move(good ? registers[i.a] : thread.result_, result);
+  return good;
+}
+
+bool Interpreter::Update(Thread& thread, Instruction i, Value* registers) {
+  Value key = Operand(registers[i.b], (i.flags & kTakeB) != 0);
+  Value item = Operand(registers[i.c], (i.flags & kTakeC) != 0);
+  Value result;
+  const bool good = SetItem(std::move(registers[i.a]), std::move(key), std::move(item), &result);
   Move(good ? registers[i.a] : thread.result_, result);
   return good;
 }
@@ -280,7 +297,10 @@ bool Interpreter::Format(Thread& thread, Instruction i, Value* registers) {
       text += part->Text();
     else
       text += Display(*part);
-    if (text.size() > kStringBytesMax) return Failed(thread, "limit", "a string of more than 64 MiB");
+    if (text.size() > kStringBytesMax) {
+      CountWork(text.size());
+      return Failed(thread, "limit", "a string of more than 64 MiB");
+    }
   }
   ClearRange(registers + i.b, registers + i.b + i.c);
   Value made = MakeString(text);

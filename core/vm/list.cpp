@@ -98,6 +98,7 @@ Value ListSlice(Value list, uint64_t from, uint64_t to) {
   DropSeals(l);
   uint64_t before = l->size;
   if (from > 0) {
+    CountWork((to - from) * sizeof(Value));
     for (uint64_t i = from; i < to; i++) l->items[i - from] = std::move(l->items[i]);
   }
   l->size = to - from;

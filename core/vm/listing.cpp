@@ -135,6 +135,7 @@ class Lister {
       case 'W':
       case 'R':
       case 'T':
+      case 'U':
       case 'B':
         return Register(operand);
       case 'K':

@@ -20,7 +20,8 @@
 // kReturn of the same R[a].
 //
 // Ownership. Where flags say kTakeB (kTakeC), R[b] (R[c]) is dead afterwards: the instruction may move it out, and must
-// leave it null if it is a heap value. Argument registers of calls are always consumed.
+// leave it null if it is a heap value. Argument registers of calls are always consumed. An instruction that fails
+// leaves a register that it both takes from and writes as it was: a handler may read it.
 //
 // Suspension points. The next instruction after kCall, kCallFunction, kTailCall, kApply, kCallForeign, kSpawn, kAwait
 // and kHost must have a live map; a backward jump's target may have one: there the budget can stop the thread, unless
@@ -67,7 +68,8 @@ struct Instruction {
 static_assert(sizeof(Instruction) == 8);
 
 // X(name, operands, meaning). Operands name how a, b, c are used, for the verifier, the listing and the docs:
-//   W register written   R register read   T register read, consumed if flagged   B first of a range of registers
+//   W register written   R register read   T register read, consumed if flagged   U register consumed and written
+//   B first of a range of registers
 //   K constant   N number   I immediate   F function   X import   H builtin id (host)   P builtin id (pure)
 //   J jump in c (16 bits)   D jump in d (32 bits)   L immediate in d   Q constant in d   - unused
 // clang-format off: a row a line
@@ -158,7 +160,8 @@ static_assert(sizeof(Instruction) == 8);
   X(kRaise, "R--", "raises the error value R[a]; its trace is filled here unless it has one (a re-raise)")           \
   X(kRaiseNew, "B--", "raises a new error of kind R[a], message R[a+1], data R[a+2], consumed")                      \
   X(kSuppress, "B--", "an error R[a+1] came up in a finally while R[a] was pending: R[a+1].data.suppressed = R[a] (if R[a] is an error)") \
-  X(kSubImm, "WRI", "R[a] = R[b] - imm c")
+  X(kSubImm, "WRI", "R[a] = R[b] - imm c")                                                                           \
+  X(kUpdate, "UTT", "R[a] = set(R[a], R[b], R[c])")
 // clang-format on
 
 enum Opcode : uint8_t {

@@ -68,7 +68,7 @@ bool SliceEnd(const Value& end, uint64_t open, uint64_t length, uint64_t* out, V
 
 }  // namespace
 
-bool Add(Value a, Value b, Value* result) {
+bool Add(Value&& a, Value&& b, Value* result) {
   if (a.IsInt() && b.IsInt()) {
     int64_t sum;
     if (__builtin_add_overflow(a.AsInt(), b.AsInt(), &sum)) return FailOverflow(result, "+", a, b);
@@ -149,15 +149,17 @@ bool Negate(const Value& a, Value* result) {
 }
 
 bool EqualTo(const Value& a, const Value& b, bool* result, Value* error) {
-  bool secret = false;
-  *result = EqualUnlessSecret(a, b, &secret);
-  if (!secret) return true;
+  Hindrance hindrance;
+  *result = EqualUnless(a, b, &hindrance);
+  if (hindrance == Hindrance::kNone) return true;
+  if (hindrance == Hindrance::kTooMuch) return FailWork(error, "==");
   return FailWith(error, "type", "a secret cannot be compared: hand it to the function that needs it");
 }
 
 bool LessThan(const Value& a, const Value& b, bool or_equal, bool* result, Value* error) {
   Order order = Compare(a, b);
   if (order == Order::kIncomparable) return FailOperands(error, or_equal ? "<=" : "<", a, b, "order");
+  if (order == Order::kTooMuch) return FailWork(error, or_equal ? "<=" : "<");
   *result = order == Order::kLess || (or_equal && order == Order::kEqual);
   return true;
 }
@@ -207,7 +209,7 @@ bool SliceValue(const Value& object, const Value& from, const Value& to, Value* 
   return Give(result, object.tag() == Tag::kList ? ListSlice(object, begin, end) : StringSlice(object, begin, end));
 }
 
-bool SetItem(Value object, Value key, Value item, Value* result) {
+bool SetItem(Value&& object, Value&& key, Value&& item, Value* result) {
   if (object.tag() == Tag::kHash) {
     if (!WantKey("set", key, result)) return false;
     const Hash* hash = object.As<Hash>();

@@ -1,12 +1,13 @@
 // The operators of the language on values, for the machine's slow paths and for the compiler's constant folding.
-// Each gives true and *result, or false and in *result the error value to raise. Operands taken by value are consumed.
+// Each gives true and *result, or false and in *result the error value to raise. Operands taken by && are consumed
+// where it gives true, and left as they were otherwise; they are different objects.
 #pragma once
 
 #include "core/vm/value.h"
 
 namespace teal::vm {
 
-bool Add(Value a, Value b, Value* result);
+bool Add(Value&& a, Value&& b, Value* result);
 bool Subtract(const Value& a, const Value& b, Value* result);
 bool Multiply(const Value& a, const Value& b, Value* result);
 bool Divide(const Value& a, const Value& b, Value* result);  // always a float
@@ -18,6 +19,6 @@ bool LessThan(const Value& a, const Value& b, bool or_equal, bool* result, Value
 bool IndexValue(const Value& object, const Value& index, Value* result);  // xs[i], h["k"], s[i]
 bool FieldValue(const Value& object, const Value& name, Value* result);   // h.key; of errors: kind message data trace
 bool SliceValue(const Value& object, const Value& from, const Value& to, Value* result);
-bool SetItem(Value object, Value key, Value item, Value* result);
+bool SetItem(Value&& object, Value&& key, Value&& item, Value* result);
 
 }  // namespace teal::vm

@@ -43,6 +43,7 @@ uint64_t ByteOffset(const String* s, uint64_t from, uint64_t index) {
     i++;
     while (i < s->size && IsContinuation(p[i])) i++;
   }
+  CountWork(i - from);
   return i;
 }
 

@@ -1,6 +1,9 @@
 #include "core/vm/string_text.h"
 
 #include <cassert>
+#include <cstring>
+
+#include "core/vm/value_walk.h"
 
 namespace teal::vm {
 
@@ -65,6 +68,19 @@ std::string_view TrimSpace(std::string_view utf8) {
     utf8 = utf8.substr(0, at);
   }
   return utf8;
+}
+
+size_t FindPart(std::string_view text, std::string_view part, size_t from) {
+  assert(!part.empty() && from <= text.size());
+  // std::string_view::find would go back to the place behind a false start: memmem does not.
+  const void* found = memmem(text.data() + from, text.size() - from, part.data(), part.size());
+  if (found == nullptr) {
+    CountWork(text.size() - from + part.size());
+    return std::string_view::npos;
+  }
+  const auto at = static_cast<size_t>(static_cast<const char*>(found) - text.data());
+  CountWork(at - from + part.size());
+  return at;
 }
 
 }  // namespace teal::vm

@@ -16,6 +16,10 @@ bool IsSpace(char32_t scalar);
 // The text without white space at its ends.
 std::string_view TrimSpace(std::string_view utf8);
 
+// The first place of `part`, which is not empty, in the text at or behind `from`, or npos. Takes time in proportion to
+// what it goes through, and counts it.
+size_t FindPart(std::string_view text, std::string_view part, size_t from);
+
 // The one scalar value that Unicode maps c to; c itself when there is none or where it is several.
 char32_t UpperOf(char32_t c);
 char32_t LowerOf(char32_t c);

@@ -30,7 +30,8 @@ inline constexpr uint32_t kTailCallsKept = 16;          // of each frame, for tr
 
 // A thread that is near its limit is measured after so many allocated bytes, so this is what it may pass the limit by.
 inline constexpr uint64_t kMeasureBytesMin = kStateBytesMax / 8;
-// Budget: so many bytes allocated count as one backward jump, which they take about as long as.
+// Budget: so many bytes allocated, compared, searched, hashed or moved count as one backward jump, which they take
+// about as long as.
 inline constexpr uint64_t kBytesPerTurn = 128;
 
 // The registers of all frames together; past it: stack_overflow.
@@ -159,9 +160,10 @@ class Thread {
   Thread(const Thread&) = delete;
   Thread& operator=(const Thread&) = delete;
 
-  // Runs until it ends, asks for something, or about `budget` backward jumps and calls were made, where making large
-  // values counts as many (kBytesPerTurn). Raises `limit` when its values take more than kStateBytesMax. Never blocks.
-  // Precondition: no request is pending.
+  // Runs until it ends, asks for something, or about `budget` backward jumps and calls were made, where making,
+  // comparing and searching large values counts as many (kBytesPerTurn). What it goes on by after that is bounded: one
+  // instruction counts at most kWorkBytesMax and what it allocates, and stops are only at calls and backward jumps.
+  // Raises `limit` when its values take more than kStateBytesMax. Never blocks. Precondition: no request is pending.
   RunState Run(uint64_t budget);
 
   const Request& request() const { return request_; }

@@ -4,6 +4,7 @@
 #include "core/base/mutant.h"
 #include "core/vm/interpreter.h"
 #include "core/vm/trace.h"
+#include "core/vm/value_walk.h"
 
 namespace teal::vm {
 namespace {
@@ -23,6 +24,8 @@ Value WithTrace(Value error, Value trace) {
 bool Interpreter::Unwind(Thread& thread, uint32_t pc) {
   assert(thread.result_.tag() == Tag::kError && !thread.frames_.empty());
   if (thread.result_.As<Error>()->trace.IsNull() || TEAL_MUTANT("raising_again_forgets_trace")) {
+    // Every frame is looked at, also those that the trace leaves out.
+    CountWork(thread.frames_.size() * sizeof(FrameView));
     Value trace = TraceOf(thread.Stack(pc), thread.tid_, thread.program_->files());
     thread.result_ = WithTrace(std::move(thread.result_), std::move(trace));
   }

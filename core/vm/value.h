@@ -295,7 +295,8 @@ enum class Order : int8_t {
   kEqual = 0,
   kGreater = 1,
   kUnordered = 2 /* NaN */,
-  kIncomparable = 3 /* type */
+  kIncomparable = 3 /* type */,
+  kTooMuch = 4 /* limit: kWorkBytesMax */
 };
 Order Compare(const Value& a, const Value& b);  // numbers, strings, bytes, lists
 uint64_t HashOf(const Value& v);                // Equal values hash equal; seeded per process

@@ -9,9 +9,24 @@
 
 namespace teal::vm {
 
-// Bytes that this OS thread ever allocated for values; a reallocation counts anew. It measures work as well: whatever
-// makes large values adds to it. See Interpreter::Run.
+// Bytes that this OS thread ever allocated for values (a reallocation counts anew), and what CountWork added. It
+// measures work: whatever takes time in proportion to a value adds to it. See Interpreter::Run.
 inline constinit thread_local uint64_t allocated_bytes = 0;
+
+// For work that allocates nothing: so many bytes are compared, searched, hashed or moved. An element that is looked at
+// counts as a Value.
+inline void CountWork(uint64_t bytes) {
+  allocated_bytes += bytes;
+}
+
+// What one comparison or sort may count; past it, the error `limit`. No thread can be stopped within one. Only values
+// that stand for far more than kStateBytesMax, because their parts are shared, take so much.
+inline constexpr uint64_t kWorkBytesMax = uint64_t{16} << 30;
+
+// Whether what was begun at that reading of allocated_bytes has gone past kWorkBytesMax.
+inline bool TooMuchWork(uint64_t begun) {
+  return allocated_bytes - begun > kWorkBytesMax;
+}
 
 // Never null: a process without memory cannot go on.
 inline void* Allocate(size_t bytes) {

@@ -80,6 +80,7 @@ class Verifier {
       case 'W':
       case 'R':
       case 'T':
+      case 'U':
         return Below("register", operand, function_.registers);
       case 'K':
         return Below("constant", operand, input_.constants.size());

@@ -22,7 +22,7 @@ inline std::string Shown(const CompileOutput& output) {
 inline std::shared_ptr<const vm::Program> Loaded(const CompileOutput& output) {
   EXPECT_TRUE(output.ok()) << Shown(output);
   auto program = vm::Program::Load(output.executable);
-  EXPECT_TRUE(program.ok());
+  EXPECT_TRUE(program.ok()) << (program.ok() ? "" : program.failure().message);
   return program.ok() ? *program : nullptr;
 }
 

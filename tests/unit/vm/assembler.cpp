@@ -157,6 +157,7 @@ class Assembler {
       case 'W':
       case 'R':
       case 'T':
+      case 'U':
       case 'B':
         if (word[0] != 'r') Wrong(line, "no register: " + word);
         return Number(line, word.substr(1));

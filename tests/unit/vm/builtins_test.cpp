@@ -10,29 +10,11 @@
 #include <vector>
 
 #include "core/vm/value_inline.h"
+#include "tests/unit/vm/values.h"
 
 namespace teal::vm {
 namespace {
 
-Value I(int64_t i) {
-  return Value::Int(i);
-}
-Value F(double d) {
-  return Value::Float(d);
-}
-Value S(std::string_view s) {
-  return MakeString(s);
-}
-Value L(std::vector<Value> items) {
-  Value list = MakeList();
-  for (Value& v : items) list = ListAppend(std::move(list), std::move(v));
-  return list;
-}
-Value H(std::vector<std::pair<Value, Value>> entries) {
-  Value hash = MakeHash();
-  for (auto& [k, v] : entries) hash = HashSet(std::move(hash), std::move(k), std::move(v));
-  return hash;
-}
 const double kNan = std::numeric_limits<double>::quiet_NaN();
 const double kInf = std::numeric_limits<double>::infinity();
 

@@ -10,16 +10,10 @@
 #include <random>
 
 #include "core/vm/builtins.h"
+#include "tests/unit/vm/values.h"
 
 namespace teal::vm {
 namespace {
-
-Value I(int64_t i) {
-  return Value::Int(i);
-}
-Value S(std::string_view s) {
-  return MakeString(s);
-}
 
 TEST(FloatReprTest, AgreesWithPython) {
   std::ifstream fixture(TEAL_SOURCE_DIR "/tests/unit/vm/float_repr_fixture.txt");

@@ -9,16 +9,10 @@
 #include <vector>
 
 #include "core/vm/value.h"
+#include "tests/unit/vm/values.h"
 
 namespace teal::vm {
 namespace {
-
-Value I(int64_t i) {
-  return Value::Int(i);
-}
-Value S(std::string_view s) {
-  return MakeString(s);
-}
 
 // What a hash should hold: keys and values in order of insertion.
 using Model = std::vector<std::pair<int64_t, int64_t>>;

@@ -335,11 +335,39 @@ TEST(Interpreter, Data) {
       {"kLoadConst r1 \"abcd\"\n kLoadInt r2 1\n kLoadNull r3\n kSlice r0 r1\n kReturn r0", "\"bcd\""},
       {"kNewList r1 r1 3\n kLoadInt r2 1\n kLoadInt r3 9\n kSetItem r0 r1\n kReturn r0", "[null, 9, null]"},
       {"kNewHash r1 r1 0\n kLoadInt r2 1\n kLoadInt r3 9\n kSetItem r0 r1\n kReturn r0", "{1: 9}"},
+      {"kNewList r0 r1 3\n kLoadInt r1 1\n kLoadInt r2 9\n kUpdate.bc r0 r1 r2\n kReturn r0", "[null, 9, null]"},
+      {"kNewList r0 r1 3\n kLoadInt r1 -1\n kLoadInt r2 9\n kUpdate r0 r1 r2\n kNewList r0 r0 3\n kReturn r0",
+       "[[null, null, 9], -1, 9]"},
+      {"kNewHash r0 r0 0\n kLoadConst r1 \"k\"\n kLoadInt r2 9\n kUpdate r0 r1 r2\n kReturn r0", "{\"k\": 9}"},
+      // A list into itself, and registers that only damaged code takes twice.
+      {"kNewList r0 r0 1\n kLoadInt r1 0\n kUpdate r0 r1 r0\n kReturn r0", "[[null]]"},
+      {"kNewList r0 r0 1\n kLoadInt r1 0\n kUpdate.c r0 r1 r0\n kReturn r0",
+       "type: set: the first argument must be a hash or a list, got null"},
+      {"kNewHash r0 r0 0\n kMove r1 r0\n kUpdate r0 r0 r0\n kNewList r0 r0 2\n kReturn r0", "[{{}: {}}, {}]"},
+      // Another owner does not see the change.
+      {"kNewList r0 r1 1\n kMove r1 r0\n kLoadInt r2 0\n kLoadTrue r3\n kUpdate r0 r2 r3\n kNewList r0 r0 2\n"
+       " kReturn r0",
+       "[[true], [null]]"},
       {"kLoadConst r1 \"a\"\n kLoadInt r2 1\n kLoadTrue r3\n kFormat r0 r1 3\n kReturn r0", "\"a1true\""},
   });
   EXPECT_EQ(Answer("function main() registers 3\n kNewList r0 r0 0\n kIndexImm r0 r0 0\n kReturn r0").substr(0, 6),
             "index:");
   EXPECT_EQ(Answer("function main() registers 3\n kIndexImm r0 r0 0\n kReturn r0").substr(0, 5), "type:");
+}
+
+// A handler finds the variable that the failed instruction would have changed, with the elements it had.
+TEST(Interpreter, AFailedChangeLeavesItsOperand) {
+  for (const char* change : {"kAdd.b r0 r0 r1", "kAdd.bc r0 r0 r1", "kAddConst.b r0 r0 \"x\"", "kUpdate r0 r2 r1",
+                             "kUpdate.bc r0 r2 r1", "kAdd.c r0 r2 r0", "kAdd.bc r0 r2 r0"}) {
+    EXPECT_EQ(Answer("function main() registers 5\n kLoadInt r0 7\n kNewList r0 r0 1\n kLoadInt r1 5\n kLoadInt r2 9\n"
+                     " try: " +
+                     std::string(change) + "\n end: kReturn r1\n caught: kReturn r0\n handler try end caught r4\n"),
+              "[7]")
+        << change;
+  }
+  EXPECT_EQ(Answer("function main() registers 5\n kLoadInt r0 7\n try: kAppend.bc r0 r0 r1\n end: kReturn r1\n"
+                   " caught: kReturn r0\n handler try end caught r4\n"),
+            "7");
 }
 
 TEST(Interpreter, Errors) {

@@ -6,15 +6,10 @@
 #include <cmath>
 #include <random>
 
+#include "tests/unit/vm/values.h"
+
 namespace teal::vm {
 namespace {
-
-Value I(int64_t i) {
-  return Value::Int(i);
-}
-Value S(std::string_view s) {
-  return MakeString(s);
-}
 
 std::string ErrorText(const Value& error) {
   const Error* e = error.As<Error>();

@@ -8,23 +8,14 @@
 #include <string>
 
 #include "core/vm/value_inline.h"
+#include "tests/unit/vm/values.h"
 
 namespace teal::vm {
 namespace {
 
-Value I(int64_t i) {
-  return Value::Int(i);
-}
-Value F(double d) {
-  return Value::Float(d);
-}
-Value S(std::string_view s) {
-  return MakeString(s);
-}
-
 using Binary = bool (*)(const Value&, const Value&, Value*);
 bool AddOf(const Value& a, const Value& b, Value* result) {
-  return Add(a, b, result);
+  return Add(Value(a), Value(b), result);
 }
 
 // The result in source form, or "kind: message".
@@ -88,7 +79,7 @@ TEST(OperatorsTest, AddInPlaceWhenSoleAndNeverOtherwise) {
   EXPECT_EQ(result.AsObject(), before);
   Value copy = result;
   Value twice;
-  ASSERT_TRUE(Add(result, result, &twice));
+  ASSERT_TRUE(AddOf(result, result, &twice));
   EXPECT_EQ(SourceForm(twice), "[1, 2, 1, 2]");
   EXPECT_EQ(SourceForm(copy), "[1, 2]");
   Value text = StringAppend(S("a"), "b");

@@ -9,16 +9,10 @@
 #include <vector>
 
 #include "core/vm/value_inline.h"
+#include "tests/unit/vm/values.h"
 
 namespace teal::vm {
 namespace {
-
-Value I(int64_t i) {
-  return Value::Int(i);
-}
-Value S(std::string_view s) {
-  return MakeString(s);
-}
 
 constexpr int kDeep = 1000000;
 
