@@ -15,14 +15,9 @@ using rocksdb::Slice;
 using rocksdb::Status;
 
 constexpr std::size_t kGroupCommitsMax = 1024;
-constexpr uint64_t kGroupOpsMax = 4096;
 constexpr uint64_t kExpiredAtOnce = 500;
 constexpr uint64_t kExpiryEveryNs = 1'000'000'000;
 constexpr auto kResumeFor = std::chrono::seconds(2);
-// An operation's key stands in its record and in the indexes, old and new: five times at most. What RocksDB adds to
-// each is under 24 bytes. So a group always fits into a segment.
-constexpr uint64_t kCommitBytesMax = 1 << 20;
-static_assert(5 * (kCommitBytesMax + kGroupOpsMax * 24) + 4096 <= kLogPayloadBytesMax);
 
 Slice ToSlice(std::string_view text) {
   return {text.data(), text.size()};

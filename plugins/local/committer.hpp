@@ -24,12 +24,19 @@
 
 namespace teal::local {
 
+// Keys and values of one commit, and of commits taken together. An operation's key stands in its record and in the
+// indexes, old and new: five times at most. What RocksDB adds to each is under 24 bytes. So a group always fits into a
+// segment of the log.
+inline constexpr uint64_t kCommitBytesMax = 640 << 10;
+inline constexpr uint64_t kGroupOpsMax = 4096;
+static_assert(5 * (kCommitBytesMax + kGroupOpsMax * 24) + 4096 <= kLogPayloadBytesMax);
+
 class Committer {
  public:
   struct Settings {
     bool sync = true;
-    uint64_t group_bytes_max = 1 << 20;  // keys and values of the commits taken together
-    uint64_t opening = 0;                // the part of every version made by this instance
+    uint64_t group_bytes_max = kCommitBytesMax;  // keys and values of the commits taken together
+    uint64_t opening = 0;                        // the part of every version made by this instance
   };
   using Clock = std::function<uint64_t()>;
 

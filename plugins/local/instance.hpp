@@ -22,7 +22,7 @@
 
 namespace teal::local {
 
-inline constexpr plugin::MemoryLimits kLimits{.value_bytes_max = 512 << 10, .commit_bytes_max = 1 << 20};
+inline constexpr plugin::MemoryLimits kLimits{.value_bytes_max = 512 << 10, .commit_bytes_max = kCommitBytesMax};
 
 }  // namespace teal::local
 

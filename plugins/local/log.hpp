@@ -23,7 +23,7 @@
 namespace teal::local {
 
 inline constexpr uint64_t kLogSegments = 3;
-inline constexpr uint64_t kLogSegmentBytes = 6 << 20;
+inline constexpr uint64_t kLogSegmentBytes = 4 << 20;
 inline constexpr uint64_t kLogSectorBytes = 512;  // what a disk writes whole or not at all; entries begin at multiples
 inline constexpr uint64_t kLogHeaderBytes = 32;
 inline constexpr uint64_t kLogPayloadBytesMax = kLogSegmentBytes - kLogHeaderBytes;

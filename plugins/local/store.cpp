@@ -116,14 +116,14 @@ std::optional<Error> Store::Open(const Settings& settings) {
   options.allow_concurrent_memtable_write = false;  // one thread writes
   options.enable_write_thread_adaptive_yield = false;
   // Memory tables are written out once a segment of the commit log; the size is only the bound behind it.
-  options.write_buffer_size = 16 << 20;
+  options.write_buffer_size = 12 << 20;
   options.max_write_buffer_number = 3;
-  options.arena_block_size = 512 << 10;
+  options.arena_block_size = 256 << 10;
   options.level_compaction_dynamic_level_bytes = true;
   options.max_bytes_for_level_base = 32 << 20;
   options.target_file_size_base = 8 << 20;
   options.compression = rocksdb::kLZ4Compression;
-  options.bottommost_compression = rocksdb::kLZ4Compression;
+  options.bottommost_compression = rocksdb::kZSTD;
   options.bytes_per_sync = 1 << 20;
   // The remains of due times that are over stand at the front of their index, where every scan begins.
   options.table_properties_collector_factories = {rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048)};
