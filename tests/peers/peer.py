@@ -119,6 +119,11 @@ def venv(name, packages):
         return folder / "venv" / "bin"
 
 
+def aws_tools():
+    """The bin folder of an environment with moto, boto3 and botocore's service models."""
+    return venv("moto", ["moto[server]==5.2.5", "boto3==1.44.5", "botocore==1.44.5"])
+
+
 def main(start, install):
     """The command line of every script here; `start(DIR, options)`, `install()`."""
     try:
