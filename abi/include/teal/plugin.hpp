@@ -18,7 +18,7 @@
 namespace teal::plugin {
 
 // Why a call failed. The message says what happened and what the user can change; longer than 223 bytes it is cut at a
-// whole character.
+// whole character, and a byte that is no UTF-8 becomes a question mark.
 struct Error {
   teal_status code = TEAL_INTERNAL;
   std::string message;
@@ -27,6 +27,28 @@ struct Error {
   int64_t vendor_code = 0;
 };
 
+namespace internal {
+
+// The size of the UTF-8 character that `text` begins with; 0 if it begins with none. (The Unicode Standard, table 3-7)
+inline std::size_t CharacterSize(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u; };
+  const auto follows = [&](std::size_t at) { return (byte(at) & 0xC0u) == 0x80u; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return follows(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    const bool allowed = (lead != 0xE0 || byte(1) >= 0xA0) && (lead != 0xED || byte(1) < 0xA0);
+    return allowed && follows(1) && follows(2) ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    const bool allowed = (lead != 0xF0 || byte(1) >= 0x90) && (lead != 0xF4 || byte(1) < 0x90);
+    return allowed && follows(1) && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+}  // namespace internal
+
 inline teal_error ToAbi(const Error& error) noexcept {
   teal_error out{};
   out.struct_size = sizeof out;
@@ -34,11 +56,19 @@ inline teal_error ToAbi(const Error& error) noexcept {
   out.outcome = error.outcome;
   out.retry_after_ns = error.retry_after_ns;
   out.vendor_code = error.vendor_code;
-  std::size_t size = std::min(error.message.size(), sizeof out.message - 1);
-  if (size < error.message.size()) {
-    while (size > 0 && (static_cast<unsigned char>(error.message[size]) & 0xC0u) == 0x80u) --size;
+  std::size_t size = 0;
+  for (std::string_view rest = error.message; !rest.empty();) {
+    const std::size_t character = internal::CharacterSize(rest);
+    const std::size_t taken = character == 0 ? 1 : character;
+    if (size + taken >= sizeof out.message) break;
+    if (character == 0) {
+      out.message[size] = '?';
+    } else {
+      std::memcpy(out.message + size, rest.data(), character);
+    }
+    size += taken;
+    rest.remove_prefix(taken);
   }
-  std::memcpy(out.message, error.message.data(), size);
   return out;
 }
 

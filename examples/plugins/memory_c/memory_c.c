@@ -68,13 +68,18 @@ static size_t place_of(const teal_instance *memory, teal_key key, bool *found) {
 
 /* ---- Ending a call ---- */
 
-static teal_status fail(const teal_call *call, teal_status code, const char *message, const void *result) {
+static teal_error make_error(teal_status code, const char *message) {
   teal_error error;
   memset(&error, 0, sizeof error);
   error.struct_size = sizeof error;
   error.code = code;
   error.outcome = TEAL_NOT_APPLIED;
   snprintf(error.message, sizeof error.message, "%s", message);
+  return error;
+}
+
+static teal_status fail(const teal_call *call, teal_status code, const char *message, const void *result) {
+  teal_error error = make_error(code, message);
   call->done(call->done_ctx, &error, result);
   return TEAL_OK; /* the call was accepted, and has ended */
 }
@@ -208,6 +213,11 @@ static teal_status give_page(const teal_call *call, const teal_record *records, 
 
 static teal_status memory_get(teal_instance *memory, const teal_call *call, const teal_key *keys, uint64_t count) {
   if (call->flags || count == 0) return TEAL_INVALID;
+  for (uint64_t i = 0; i < count; ++i)
+    if (keys[i].partition.size == 0 || keys[i].sort.size == 0) return TEAL_INVALID;
+  for (uint64_t i = 0; i < count; ++i)
+    if (keys[i].partition.size > KEY_BYTES_MAX || keys[i].sort.size > KEY_BYTES_MAX)
+      return fail(call, TEAL_TOO_LARGE, "a part of a key takes at most 1024 bytes", NULL);
   if (count > PAGE_RECORDS_MAX) return fail(call, TEAL_TOO_LARGE, "a get takes at most 1000 keys: split it", NULL);
   teal_record *records = malloc((size_t)count * sizeof *records);
   if (!records) return TEAL_NO_MEMORY;
@@ -228,6 +238,8 @@ static teal_status memory_get(teal_instance *memory, const teal_call *call, cons
 static teal_status memory_scan(teal_instance *memory, const teal_call *call, teal_bytes partition, teal_bytes sort_prefix,
                                uint64_t limit, teal_bytes cursor) {
   if (call->flags || partition.size == 0 || limit == 0) return TEAL_INVALID;
+  if (partition.size > KEY_BYTES_MAX || sort_prefix.size > KEY_BYTES_MAX)
+    return fail(call, TEAL_TOO_LARGE, "a part of a key takes at most 1024 bytes", NULL);
   if (limit > PAGE_RECORDS_MAX) limit = PAGE_RECORDS_MAX;
   teal_record *records = malloc((size_t)limit * sizeof *records);
   if (!records) return TEAL_NO_MEMORY;
@@ -333,9 +345,29 @@ static teal_status memory_caps(teal_instance *memory, teal_memory_caps *out) {
 
 /* ---- The plugin ---- */
 
+/* The manifest's schema allows an empty object only, and the host has checked it; the kit checks that we do not rely on it. */
+static bool is_empty_object(teal_bytes json) {
+  int seen = 0;
+  for (uint64_t i = 0; i < json.size; ++i) {
+    uint8_t c = json.data[i];
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') continue;
+    if (seen > 1 || c != "{}"[seen]) return false;
+    ++seen;
+  }
+  return seen == 2;
+}
+
 static teal_status plugin_open(const teal_host *host, teal_bytes config_json, teal_instance **out, teal_error *error) {
-  (void)config_json; /* the manifest's schema allows an empty object only, and the host has checked it */
-  (void)error;
+  if (!is_empty_object(config_json)) {
+    char message[160], shown[81] = "";
+    for (uint64_t i = 0; i < config_json.size && i < sizeof shown - 1; ++i) /* messages are UTF-8, and this may be none */
+      shown[i] = config_json.data[i] >= ' ' && config_json.data[i] <= '~' ? (char)config_json.data[i] : '?';
+    snprintf(message, sizeof message, "this memory takes no settings: write {} instead of %s", shown);
+    teal_error refusal = make_error(TEAL_INVALID, message);
+    refusal.struct_size = error->struct_size; /* the caller's: it stays, and no more than it is written */
+    memcpy(error, &refusal, error->struct_size < sizeof refusal ? error->struct_size : sizeof refusal);
+    return TEAL_INVALID;
+  }
   teal_instance *memory = calloc(1, sizeof *memory);
   if (!memory) return TEAL_NO_MEMORY;
   pthread_mutex_init(&memory->mutex, NULL);

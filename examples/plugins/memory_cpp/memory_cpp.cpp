@@ -16,6 +16,7 @@ using teal::SameVersion;
 using teal::View;
 using teal::plugin::Done;
 using teal::plugin::Error;
+using teal::plugin::Give;
 
 namespace {
 
@@ -52,13 +53,29 @@ bool WellFormed(const teal_op& op) {
          (op.condition == TEAL_IF_VERSION) == !SameVersion(op.expected, teal::kAbsent);
 }
 
+bool SameKey(const teal_key& a, const teal_key& b) {
+  return View(a.partition) == View(b.partition) && View(a.sort) == View(b.sort);
+}
+
+// Whether two operations have one key. More than the limit are refused anyway.
+bool AnyTwice(const teal_op* ops, uint64_t count) {
+  for (uint64_t i = 0; i < std::min(count, kCommitOpsMax); ++i) {
+    for (uint64_t j = 0; j < i; ++j) {
+      if (SameKey(ops[i].key, ops[j].key)) return true;
+    }
+  }
+  return false;
+}
+
+Error KeyTooLarge() {
+  return {TEAL_TOO_LARGE, "a part of a key takes at most 1024 bytes"};
+}
+
 std::optional<Error> TooLarge(const teal_op* ops, uint64_t count) {
   if (count > kCommitOpsMax) return Error{TEAL_TOO_LARGE, "a commit takes at most 64 operations: split it"};
   uint64_t bytes = 0;
   for (const teal_op* op = ops; op != ops + count; ++op) {
-    if (std::max(op->key.partition.size, op->key.sort.size) > kKeyBytesMax) {
-      return Error{TEAL_TOO_LARGE, "a part of a key takes at most 1024 bytes"};
-    }
+    if (std::max(op->key.partition.size, op->key.sort.size) > kKeyBytesMax) return KeyTooLarge();
     if (op->value.size > kValueBytesMax) return Error{TEAL_TOO_LARGE, "a value takes at most 1 MiB"};
     bytes += op->key.partition.size + op->key.sort.size + op->value.size;
   }
@@ -148,7 +165,7 @@ bool Holds(const teal_op& op, const Stored* now) {
 }
 
 teal_status TEAL_CALL Commit(teal_instance* memory, const teal_call* call, const teal_op* ops, uint64_t count) {
-  if (count == 0 || !std::all_of(ops, ops + count, WellFormed)) return TEAL_INVALID;
+  if (count == 0 || !std::all_of(ops, ops + count, WellFormed) || AnyTwice(ops, count)) return TEAL_INVALID;
   return teal::plugin::Take(call, memory->calls, [&](Done done) {
     if (const auto error = TooLarge(ops, count)) return done.Fail(*error);
     std::vector<Key> keys;
@@ -188,8 +205,12 @@ teal_status TEAL_CALL Commit(teal_instance* memory, const teal_call* call, const
 }
 
 teal_status TEAL_CALL Get(teal_instance* memory, const teal_call* call, const teal_key* keys, uint64_t count) {
-  if (count == 0) return TEAL_INVALID;
+  const auto keyless = [](const teal_key& key) { return key.partition.size == 0 || key.sort.size == 0; };
+  if (count == 0 || std::any_of(keys, keys + count, keyless)) return TEAL_INVALID;
   return teal::plugin::Take(call, memory->calls, [&](Done done) {
+    for (uint64_t i = 0; i < count; ++i) {
+      if (std::max(keys[i].partition.size, keys[i].sort.size) > kKeyBytesMax) return done.Fail(KeyTooLarge());
+    }
     if (count > kPageRecordsMax) return done.Fail({TEAL_TOO_LARGE, "a get takes at most 1000 keys: split it"});
     std::vector<teal_record> records;
     const std::lock_guard lock(memory->mutex);
@@ -207,6 +228,7 @@ teal_status TEAL_CALL Scan(teal_instance* memory, const teal_call* call, teal_by
                            uint64_t limit, teal_bytes cursor) {
   if (partition.size == 0 || limit == 0) return TEAL_INVALID;
   return teal::plugin::Take(call, memory->calls, [&](Done done) {
+    if (std::max(partition.size, prefix.size) > kKeyBytesMax) return done.Fail(KeyTooLarge());
     std::vector<teal_record> records;
     const std::lock_guard lock(memory->mutex);
     auto at = cursor.size != 0 ? memory->records.upper_bound({Copy(partition), Copy(cursor)})
@@ -247,9 +269,21 @@ teal_status TEAL_CALL ScanDue(teal_instance* memory, const teal_call* call, uint
   });
 }
 
-// The manifest's schema allows an empty object only, and the host has checked the configuration against it.
-teal_status TEAL_CALL Open(const teal_host* host, teal_bytes, teal_instance** out, teal_error* error) {
+// The manifest's schema allows an empty object only, and the host has checked it; the kit checks that we do not rely on
+// it.
+bool IsEmptyObject(std::string_view json) {
+  std::string packed;
+  for (const char c : json) {
+    if (std::string_view(" \t\r\n").find(c) == std::string_view::npos) packed += c;
+  }
+  return packed == "{}";
+}
+
+teal_status TEAL_CALL Open(const teal_host* host, teal_bytes config, teal_instance** out, teal_error* error) {
   return teal::plugin::GuardWithError(error, [&] {
+    if (!IsEmptyObject(View(config))) {
+      return Give(error, {TEAL_INVALID, "this memory takes no settings: write {} instead of " + Copy(config)});
+    }
     auto* const memory = new teal_instance;
     memory->incarnation = host->now_unix_ns(host) ^ static_cast<uint64_t>(reinterpret_cast<uintptr_t>(memory));
     *out = memory;

@@ -1,5 +1,6 @@
-// One started trigger: the lines of a file, each an event. What was read and not accepted is kept here, so that the
-// cursor (the place up to which every line was accepted) never passes a line whose session is not committed.
+// One started trigger: the lines of a file, each an event. Its state, which the host keeps, is the place up to which
+// every line was accepted, and the places of lines behind it that were accepted before their forerunners: "140 154
+// 168".
 #ifndef LINES_SOURCE_HPP
 #define LINES_SOURCE_HPP
 
@@ -7,6 +8,8 @@
 #include <fstream>
 #include <map>
 #include <optional>
+#include <set>
+#include <sstream>
 #include <string>
 #include <teal/plugin.hpp>
 #include <utility>
@@ -21,7 +24,6 @@ struct Line {
   uint64_t token = 0;
   uint64_t begin = 0, end = 0;  // bytes of the file; `end` is behind the newline
   std::string text;
-  bool accepted = false;
   uint64_t again_unix_ns = 0;  // rejected: to be emitted again at this time; 0: it is with the host
 };
 
@@ -34,10 +36,11 @@ class Source {
   const std::string& id() const { return id_; }
   const std::string& path() const { return path_; }
 
-  // Where to go on: what "teal.host.state/1" has of an earlier run.
-  void GoOnFrom(uint64_t offset, const teal_version& version) {
-    read_to_ = offset;
-    stored_ = offset;
+  // Goes on with the state of an earlier run.
+  void GoOnFrom(const std::string& state, const teal_version& version) {
+    std::istringstream numbers(state);
+    numbers >> read_to_;
+    for (uint64_t begin = 0; numbers >> begin;) accepted_.insert(begin);
     version_ = version;
   }
 
@@ -48,13 +51,14 @@ class Source {
     bool any = false;
     for (auto& [begin, line] : outstanding_) {
       if (credit_ == 0) return any;
-      if (line.accepted || line.again_unix_ns == 0 || line.again_unix_ns > now_unix_ns) continue;
+      if (line.again_unix_ns == 0 || line.again_unix_ns > now_unix_ns) continue;
       Give(line, now_unix_ns, last_token);
       any = true;
     }
-    while (credit_ > 0 && outstanding_.size() < kOutstandingMax) {
+    while (credit_ > 0 && outstanding_.size() < kOutstandingMax && accepted_.size() < kOutstandingMax) {
       std::optional<Line> line = Read();
       if (!line) return any;
+      if (accepted_.contains(line->begin)) continue;  // by the run before
       Give(outstanding_.emplace(line->begin, std::move(*line)).first->second, now_unix_ns, last_token);
       any = true;
     }
@@ -64,8 +68,8 @@ class Source {
   bool Accept(uint64_t token) {
     Line* line = Find(token);
     if (line == nullptr) return false;
-    line->accepted = true;
-    while (!outstanding_.empty() && outstanding_.begin()->second.accepted) outstanding_.erase(outstanding_.begin());
+    accepted_.insert(line->begin);
+    outstanding_.erase(line->begin);
     return true;
   }
   bool Reject(uint64_t token, uint64_t again_unix_ns) {
@@ -75,23 +79,25 @@ class Source {
     return true;
   }
 
-  // Every line before it was accepted.
-  uint64_t Cursor() const { return outstanding_.empty() ? read_to_ : outstanding_.begin()->first; }
-  // What the state service has, and the version to put the next upon.
-  uint64_t stored() const { return stored_; }
-  const teal_version& version() const { return version_; }
-  void Stored(uint64_t cursor, const teal_version& version) {
-    stored_ = cursor;
-    version_ = version;
+  // To be stored before an accept is done. Forgets what the cursor has passed.
+  std::string State() {
+    const uint64_t cursor = outstanding_.empty() ? read_to_ : outstanding_.begin()->first;
+    accepted_.erase(accepted_.begin(), accepted_.lower_bound(cursor));
+    std::string state = std::to_string(cursor);
+    for (const uint64_t begin : accepted_) state += " " + std::to_string(begin);
+    return state;
   }
+  // Of the state that the host has; the next is put upon it.
+  const teal_version& version() const { return version_; }
+  void Stored(const teal_version& version) { version_ = version; }
 
-  // Accepts that wait for the cursor to be stored: those of the present put, and those after it.
+  // Accepts that wait for the state to be stored: those of the present put, and those after it.
   std::vector<teal::plugin::Done> saving, waiting;
 
  private:
   Line* Find(uint64_t token) {
     for (auto& [begin, line] : outstanding_) {
-      if (line.token == token && !line.accepted && line.again_unix_ns == 0) return &line;
+      if (line.token == token && line.again_unix_ns == 0) return &line;
     }
     return nullptr;
   }
@@ -134,7 +140,7 @@ class Source {
   uint64_t credit_ = 0;
   uint64_t read_to_ = 0;
   std::map<uint64_t, Line> outstanding_;  // by where they begin
-  uint64_t stored_ = 0;
+  std::set<uint64_t> accepted_;           // of lines behind the cursor: where they begin
   teal_version version_ = teal::kAbsent;
 };
 

@@ -1,5 +1,5 @@
 // A trigger for Teal in C++: each line written to a file starts a session. It shows credit, accept after commit, reject
-// with a delay, and a cursor kept in the host's "teal.host.state/1", so that a restart goes on where the last run was.
+// with a delay, and a state kept in the host's "teal.host.state/1", so that a restart goes on where the last run was.
 //
 // In teal.yaml: trigger_cpp: {path: orders.txt}
 #include <algorithm>
@@ -25,7 +25,7 @@ using teal::plugin::Take;
 
 namespace {
 constexpr auto kLookEvery = std::chrono::milliseconds(20);  // for new lines
-constexpr std::string_view kCursor = "cursor";
+constexpr std::string_view kState = "lines";
 }  // namespace
 
 struct teal_instance {
@@ -74,7 +74,6 @@ struct StateCall {
   teal_call call{};
   teal_instance* instance = nullptr;
   std::shared_ptr<Source> source;
-  uint64_t cursor = 0;
   std::string value;
   teal_version expected{};
   Done start;  // of the call that a read is for
@@ -99,9 +98,9 @@ void TEAL_CALL Saved(void* ctx, const teal_error* error, const void* result) {
   teal_instance* const instance = call->instance;
   {
     std::unique_lock lock(instance->mutex);
-    if (error == nullptr) call->source->Stored(call->cursor, *static_cast<const teal_version*>(result));
+    if (error == nullptr) call->source->Stored(*static_cast<const teal_version*>(result));
     for (Done& done : call->source->saving) {
-      // Where the cursor was not stored, the lines come again after a restart, under their ids: no session starts
+      // Where the state was not stored, the lines come again after a restart, under their ids: no session starts
       // twice.
       if (error == nullptr) {
         done.Ok();
@@ -123,7 +122,7 @@ void TEAL_CALL Read(void* ctx, const teal_error* error, const void* result) {
   } else {
     if (error == nullptr) {
       const auto* const record = static_cast<const teal_record*>(result);
-      call->source->GoOnFrom(std::strtoull(Copy(record->value).c_str(), nullptr, 10), record->version);
+      call->source->GoOnFrom(Copy(record->value), record->version);
     }
     bool runs = false;
     {
@@ -150,33 +149,46 @@ void teal_instance::Save(const std::shared_ptr<Source>& source, std::unique_lock
   auto call = std::make_unique<StateCall>();
   call->instance = this;
   call->source = source;
-  call->cursor = source->Cursor();
-  call->value = std::to_string(call->cursor);
+  call->value = source->State();
   call->expected = source->version();
   call->Fill(Saved);
   puts.Enter();
   StateCall* const raw = call.release();  // Saved deletes it
   lock.unlock();
   const teal_status status =
-      state->put(host, &raw->call, Bytes(source->id()), Bytes(kCursor), Bytes(raw->value), &raw->expected, 0);
+      state->put(host, &raw->call, Bytes(source->id()), Bytes(kState), Bytes(raw->value), &raw->expected, 0);
   lock.lock();
   if (status == TEAL_OK) return;
   delete raw;
-  for (Done& done : source->saving) done.Fail({status, "the host's state service refused the cursor"});
+  for (Done& done : source->saving) done.Fail({status, "the host's state service refused the state"});
   source->saving.clear();
   puts.Leave();
 }
 
 namespace {
 
+// What is wrong with an object of settings that may have the keys given.
+std::optional<std::string> WhyWrong(const nlohmann::json& json, std::initializer_list<std::string_view> known) {
+  if (!json.is_object()) return "the settings must be an object";
+  for (const auto& [key, value] : json.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) return "unknown setting \"" + key + "\"";
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> PathOf(teal_bytes config, teal_error* error) {
   const auto json = nlohmann::json::parse(View(config), nullptr, false);
-  if (json.is_object() && json.size() == 1 && json.contains("path") && json["path"].is_string() &&
-      !json["path"].get<std::string>().empty()) {
-    return json["path"].get<std::string>();
+  if (const auto wrong = WhyWrong(json, {"path"})) {
+    Give(error, {TEAL_INVALID, *wrong + "; write {path: FILE}"});
+    return std::nullopt;
   }
-  Give(error, {TEAL_INVALID, "write {path: FILE}: the file whose lines are the events"});
-  return std::nullopt;
+  const auto path = json.find("path");
+  if (path == json.end() || !path->is_string() || path->get<std::string>().empty()) {
+    Give(error,
+         {TEAL_INVALID, "\"path\" is missing or no text: write {path: FILE}, the file whose lines are the events"});
+    return std::nullopt;
+  }
+  return path->get<std::string>();
 }
 
 teal_status TEAL_CALL Validate(teal_instance*, teal_bytes config, teal_error* error) {
@@ -203,9 +215,9 @@ teal_status TEAL_CALL Start(teal_instance* instance, const teal_call* call, teal
     instance->puts.Enter();
     StateCall* const raw = read.release();  // Read deletes it
     const teal_status status =
-        instance->state->get(instance->host, &raw->call, Bytes(raw->source->id()), Bytes(kCursor));
+        instance->state->get(instance->host, &raw->call, Bytes(raw->source->id()), Bytes(kState));
     if (status == TEAL_OK) return;
-    raw->start.Fail({status, "the host's state service refused to read the cursor"});
+    raw->start.Fail({status, "the host's state service refused to read the state"});
     delete raw;
     instance->puts.Leave();
   });
@@ -222,8 +234,7 @@ teal_status TEAL_CALL Accept(teal_instance* instance, const teal_call* call, uin
     std::unique_lock lock(instance->mutex);
     for (const auto& found : instance->sources) {
       if (!found->Accept(token)) continue;
-      const std::shared_ptr<Source> source = found;                // Save gives up the mutex
-      if (source->Cursor() == source->stored()) return done.Ok();  // an earlier line is still open
+      const std::shared_ptr<Source> source = found;  // Save gives up the mutex
       source->waiting.push_back(std::move(done));
       return instance->Save(source, lock);
     }
@@ -254,11 +265,15 @@ teal_status TEAL_CALL Stop(teal_instance* instance, const teal_call* call, teal_
 constexpr teal_trigger kTrigger{
     sizeof(teal_trigger), 0, Validate, Start, Credit, Accept, nullptr, Reject, Stop, nullptr};
 
-teal_status TEAL_CALL Open(const teal_host* host, teal_bytes, teal_instance** out, teal_error* error) {
+// The plugin itself has no settings: each trigger has its own, which `start` gets.
+teal_status TEAL_CALL Open(const teal_host* host, teal_bytes config, teal_instance** out, teal_error* error) {
   return teal::plugin::GuardWithError(error, [&] {
+    if (const auto wrong = WhyWrong(nlohmann::json::parse(View(config), nullptr, false), {})) {
+      return Give(error, {TEAL_INVALID, *wrong + "; the plugin takes none, its triggers take a path"});
+    }
     const auto* const state = static_cast<const teal_state*>(host->service(host, TEAL_STATE_ID));
     if (state == nullptr || !teal::Has(*state, state->put)) {
-      return Give(error, {TEAL_UNSUPPORTED, "this host has no " TEAL_STATE_ID ": the cursor could not be kept"});
+      return Give(error, {TEAL_UNSUPPORTED, "this host has no " TEAL_STATE_ID ": what was accepted could not be kept"});
     }
     auto instance = std::make_unique<teal_instance>(host, state);
     // The thread inherits the mask: signals are the host's.

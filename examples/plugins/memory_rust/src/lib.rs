@@ -41,19 +41,27 @@ pub struct Memory {
 /// A refusal with words for the user; it ends the call.
 struct Refusal(Status, &'static str);
 
-fn fail(call: &Call, refusal: Refusal, result: *const c_void) -> Status {
+fn make_error(code: Status, text: &str) -> Error {
     let mut error = Error {
         struct_size: std::mem::size_of::<Error>() as u32,
-        code: refusal.0,
+        code,
         outcome: 0, // nothing was applied
         reserved0: 0,
         retry_after_ns: 0,
         vendor_code: 0,
         message: [0; 224],
     };
-    let text = refusal.1.as_bytes();
-    error.message[..text.len()].copy_from_slice(text);
-    (call.done)(call.done_ctx, &error, result);
+    // A longer text is cut at a whole character; the last byte stays zero.
+    let mut size = text.len().min(error.message.len() - 1);
+    while !text.is_char_boundary(size) {
+        size -= 1;
+    }
+    error.message[..size].copy_from_slice(&text.as_bytes()[..size]);
+    error
+}
+
+fn fail(call: &Call, refusal: Refusal, result: *const c_void) -> Status {
+    (call.done)(call.done_ctx, &make_error(refusal.0, refusal.1), result);
     OK
 }
 
@@ -197,8 +205,11 @@ fn give_page(call: &Call, records: &[Record], next: Option<&[u8]>) -> Status {
 }
 
 unsafe fn get(memory: &Memory, call: &Call, keys: &[Key]) -> Status {
-    if call.flags != 0 || keys.is_empty() {
+    if call.flags != 0 || keys.is_empty() || keys.iter().any(|key| key.partition.size == 0 || key.sort.size == 0) {
         return INVALID;
+    }
+    if keys.iter().any(|key| key.partition.size > KEY_BYTES_MAX || key.sort.size > KEY_BYTES_MAX) {
+        return fail(call, Refusal(TOO_LARGE, "a part of a key takes at most 1024 bytes"), std::ptr::null());
     }
     if keys.len() as u64 > PAGE_RECORDS_MAX {
         return fail(call, Refusal(TOO_LARGE, "a get takes at most 1000 keys: split it"), std::ptr::null());
@@ -213,6 +224,9 @@ unsafe fn get(memory: &Memory, call: &Call, keys: &[Key]) -> Status {
 fn scan(memory: &Memory, call: &Call, partition: &[u8], prefix: &[u8], limit: u64, cursor: &[u8]) -> Status {
     if call.flags != 0 || partition.is_empty() || limit == 0 {
         return INVALID;
+    }
+    if partition.len() as u64 > KEY_BYTES_MAX || prefix.len() as u64 > KEY_BYTES_MAX {
+        return fail(call, Refusal(TOO_LARGE, "a part of a key takes at most 1024 bytes"), std::ptr::null());
     }
     let limit = limit.min(PAGE_RECORDS_MAX) as usize;
     let from = if cursor.is_empty() {
@@ -345,8 +359,17 @@ static MEMORY: MemoryTable = MemoryTable {
     not_offered: [None; 8],
 };
 
-extern "C" fn plugin_open(host: *const Host, _config_json: Bytes, out: *mut *mut Instance, _error: *mut Error) -> Status {
+// The manifest's schema allows an empty object only, and the host has checked it; the kit checks that we do not rely on it.
+extern "C" fn plugin_open(host: *const Host, config_json: Bytes, out: *mut *mut Instance, error: *mut Error) -> Status {
     guarded(|| unsafe {
+        let config = String::from_utf8_lossy(config_json.slice());
+        if config.split_whitespace().collect::<String>() != "{}" {
+            let mut refusal = make_error(INVALID, &format!("this memory takes no settings: write {{}} instead of {}", config));
+            refusal.struct_size = (*error).struct_size; // the caller's: no more than it is written
+            let size = std::mem::size_of::<Error>().min(refusal.struct_size as usize);
+            std::ptr::copy_nonoverlapping(&refusal as *const Error as *const u8, error as *mut u8, size);
+            return INVALID;
+        }
         let state = State { records: BTreeMap::new(), last_version: 0 };
         let memory = Box::into_raw(Box::new(Memory { incarnation: 0, state: Mutex::new(state) }));
         (*memory).incarnation = ((*host).now_unix_ns)(host) ^ memory as u64;
