@@ -22,6 +22,7 @@ struct ForeignCall {
   uint32_t attempt = 1;
   double timeout_seconds = 0;    // 0: none
   double heartbeat_seconds = 0;  // 0: none
+  float priority = 0;            // of calls that wait, the larger goes first
 };
 
 struct ForeignOutcome {
@@ -42,6 +43,8 @@ class ForeignCalls {
   // The call is no longer wanted: it is told, has the grace to end, and still ends with `done`, which is not called
   // from within Cancel. Nothing happens if it has ended.
   virtual void Cancel(uint64_t number, double grace_seconds) = 0;
+  // Which positional argument of an import's calls is its parameter of that name; -1: there is none, or nobody knows.
+  virtual int PositionOf(uint16_t, std::string_view) const { return -1; }
   // Whether WaitHere can be used.
   virtual bool CanWaitHere() const { return false; }
   // The calling OS thread has nothing else to do: it carries the calls on, and so calls `done`, until some have ended,

@@ -41,6 +41,24 @@ void ReadRetry(const vm::Attribute& attribute, CallPolicy* policy) {
   }
 }
 
+uint32_t Count(const vm::Attribute& attribute) {
+  return static_cast<uint32_t>(std::clamp(Number(attribute, "limit", 0, 1), 1.0, 4e9));
+}
+
+// The parameter that the attribute's argument `key` names; empty: none.
+std::string Parameter(const vm::Attribute& attribute) {
+  for (const vm::AttributeArgument& argument : attribute.arguments) {
+    if (argument.parameter) return std::string(argument.value.Text());
+  }
+  return {};
+}
+
+void ReadRate(const vm::Attribute& attribute, LimitPolicy* limits) {
+  limits->begins_max = Count(attribute);
+  limits->per_seconds = Number(attribute, "per", 1, limits->per_seconds);
+  limits->begins_key = Parameter(attribute);
+}
+
 // `seconds` or its key word of the attribute's definition.
 double Seconds(const vm::Attribute& attribute) {
   if (attribute.arguments.empty()) return 0;
@@ -70,6 +88,12 @@ CallPolicy PolicyOf(const std::vector<vm::Attribute>& attributes) {
     if (attribute.name == "heartbeat") policy.heartbeat_seconds = Seconds(attribute);
     if (attribute.name == "pure") policy.pure = true;
     if (attribute.name == "at_most_once") policy.at_most_once = true;
+    if (attribute.name == "priority") policy.priority = static_cast<float>(Number(attribute, "level", 0, 0));
+    if (attribute.name == "rate") ReadRate(attribute, &policy.limits);
+    if (attribute.name == "concurrency") {
+      policy.limits.running_max = Count(attribute);
+      policy.limits.running_key = Parameter(attribute);
+    }
   }
   return policy;
 }

@@ -1,4 +1,4 @@
-// How a foreign call is made: the attributes of its import, ready for use.
+// How a foreign call is made, or a thread of a function runs: the attributes of the import or function, ready for use.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/runtime/limiter.h"
 #include "core/vm/program.h"
 
 namespace teal::runtime {
@@ -22,6 +23,8 @@ struct CallPolicy {
   double heartbeat_seconds = 0;  // 0: none
   bool pure = false;
   bool at_most_once = false;
+  float priority = 0;  // larger goes first
+  LimitPolicy limits;
 
   // Whether an attempt that failed with an error of this kind is made again. `attempt` counts from 1.
   bool TriesAgain(std::string_view kind, uint32_t attempt) const;

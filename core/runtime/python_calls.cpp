@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "core/runtime/policy.h"
 #include "core/runtime/worker_codec.h"
 #include "core/vm/trace.h"
 
@@ -99,7 +100,30 @@ PythonCalls::PythonCalls(std::shared_ptr<const vm::Program> program, std::string
 PythonCalls::~PythonCalls() = default;
 
 Result<WorkerLoadReport> PythonCalls::Load() {
-  return pool_->Load();
+  Result<WorkerLoadReport> report = pool_->Load();
+  if (!report.ok() || !report->failures.empty()) return report;
+  functions_ = report->functions;
+  const std::vector<vm::Import>& imports = program_->imports();
+  for (size_t i = 0; i < imports.size(); ++i) {
+    const LimitPolicy limits = PolicyOf(imports[i].attributes).limits;
+    for (const std::string& key : {limits.running_key, limits.begins_key}) {
+      const WorkerFunctionInfo& function = functions_[number_of_import_[i]];
+      if (key.empty() || function.Names(key)) continue;
+      WorkerLoadFailure& failure = report->failures.emplace_back();
+      failure.module = imports[i].module;
+      failure.function = imports[i].function;
+      failure.kind = "missing_parameter";
+      failure.message = "`" + imports[i].module + "." + imports[i].function + "` has no parameter `" + key + "`";
+      failure.hint = "the `key` of a limit names a parameter of the Python function";
+    }
+  }
+  return report;
+}
+
+int PythonCalls::PositionOf(uint16_t import, std::string_view parameter) const {
+  const std::vector<std::string>& names = functions_[number_of_import_[import]].positional;
+  const auto found = std::find(names.begin(), names.end(), parameter);
+  return found == names.end() ? -1 : static_cast<int>(found - names.begin());
 }
 
 uint64_t PythonCalls::Start(const ForeignCall& call, std::function<void(ForeignOutcome)> done) {
@@ -123,6 +147,7 @@ uint64_t PythonCalls::Start(const ForeignCall& call, std::function<void(ForeignO
   request.context.step = call.step;
   request.context.attempt = call.attempt;
   request.context.secrets = std::move(encoded.secrets);
+  request.priority = call.priority;
   request.timeout = Duration(call.timeout_seconds);
   request.heartbeat_timeout = Duration(call.heartbeat_seconds);
   if (call.timeout_seconds > 0) {

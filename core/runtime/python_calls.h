@@ -36,6 +36,7 @@ class PythonCalls : public ForeignCalls, private WorkerEvents {
 
   uint64_t Start(const ForeignCall& call, std::function<void(ForeignOutcome)> done) override;
   void Cancel(uint64_t number, double grace_seconds) override;
+  int PositionOf(uint16_t import, std::string_view parameter) const override;
   bool CanWaitHere() const override { return true; }
   void WaitHere(std::chrono::nanoseconds longest) override { pool_->Drive(longest); }
   void EndWait() override { pool_->Interrupt(); }
@@ -52,6 +53,7 @@ class PythonCalls : public ForeignCalls, private WorkerEvents {
   OutputSink* const output_;
   ForeignNotes* const notes_;
   std::vector<uint32_t> number_of_import_;
+  std::vector<WorkerFunctionInfo> functions_;  // by number; constant after Load
   std::unique_ptr<WorkerPool> pool_;
 };
 

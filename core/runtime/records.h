@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/runtime/foreign.h"
+#include "core/runtime/limiter.h"
 #include "core/runtime/policy.h"
 #include "core/runtime/trace.h"
 #include "core/vm/thread.h"
@@ -31,28 +32,63 @@ enum class CellState : uint8_t { kPending, kOk, kFailed };
 
 // Who is told when a future resolves: a waiting thread (with its wait's generation), or the cell of another future,
 // which resolves likewise (a chained thread's, or a timeout's).
-struct Waiter {
-  ThreadRecord* thread = nullptr;
-  FutureCell* cell = nullptr;
-  uint32_t generation = 0;
-  uint32_t index = 0;  // in the thread's list of futures
+class Waiter {
+ public:
+  static Waiter Of(ThreadRecord* thread, uint32_t index = 0);  // of its present wait; index: in its list of futures
+  static Waiter Of(FutureCell* cell) { return Waiter(reinterpret_cast<uintptr_t>(cell) | 1, 0, 0); }
+
+  FutureCell* cell() const { return (who_ & 1) != 0 ? reinterpret_cast<FutureCell*>(who_ & ~uintptr_t{1}) : nullptr; }
+  ThreadRecord* thread() const { return (who_ & 1) != 0 ? nullptr : reinterpret_cast<ThreadRecord*>(who_); }
+  uint32_t index() const { return index_; }
+  // Whether it still waits.
+  bool Waits() const;
+
+ private:
+  friend class Waiters;
+  Waiter() = default;  // nobody
+  Waiter(uintptr_t who, uint32_t generation, uint32_t index) : who_(who), generation_(generation), index_(index) {}
+
+  uintptr_t who_ = 0;  // both are aligned, so that the lowest bit is free: 1: a cell
+  uint32_t generation_ = 0;
+  uint32_t index_ = 0;
+};
+
+// Those who wait for one future, in order. Most often there is one: it takes no memory of its own.
+class Waiters {
+ public:
+  void Add(Waiter waiter);
+  // All of them; none are left.
+  std::vector<Waiter> Take();
+  bool AnyWaits() const;
+  bool AnyThreadWaits() const;
+
+ private:
+  Waiter first_;  // nobody: there are none
+  std::unique_ptr<std::vector<Waiter>> more_;
 };
 
 // The state of one future.
 struct FutureCell {
   vm::FutureKind kind = vm::FutureKind::kThread;
   CellState state = CellState::kPending;
-  bool awaited = false;     // somebody took or waits for its outcome
-  bool armed = false;       // a timer for `deadline_ns` is set
-  uint64_t order = 0;       // of resolution in its session, from 1; 0: pending
-  int64_t deadline_ns = 0;  // kTimer, kTimeout
-  int64_t made_ns = 0;      // kTimeout: when it began
-  vm::Value outcome;        // the value or the error
-  std::vector<Waiter> waiters;
-  ThreadRecord* thread = nullptr;    // kThread: whose; kEvent, kRequest: who asked
-  FutureCell* inner = nullptr;       // kTimeout: what it limits
-  FutureCell* chained_to = nullptr;  // kThread that ended with a future: that one
-  vm::Value future;                  // all but kThread: the future itself
+  bool awaited = false;  // somebody took or waits for its outcome
+  bool armed = false;    // a timer for its deadline is set
+  uint64_t order = 0;    // of resolution in its session, from 1; 0: pending
+  vm::Value outcome;     // the value or the error
+  Waiters waiters;
+  ThreadRecord* thread = nullptr;  // kThread: whose
+  // Whose outcome becomes its own: kThread that ended with a future: that one; kTimeout: what it limits.
+  FutureCell* inner = nullptr;
+
+  bool IsChained() const { return kind == vm::FutureKind::kThread && inner != nullptr; }
+};
+
+// Of all kinds but kThread.
+struct MadeCell : FutureCell {
+  vm::Value future;     // itself
+  int64_t made_ns = 0;  // kTimeout: when it began
+
+  const vm::Future& Made() const { return *future.As<vm::Future>(); }
 };
 
 // The waits of __wait (builtins.def).
@@ -75,6 +111,7 @@ struct PendingCall {
   uint32_t losses = 0;   // attempts that ended with their worker
   uint64_t number = 0;   // of ForeignCalls; 0: not in flight, or not known yet
   bool in_flight = false;
+  std::unique_ptr<Admission> admission;   // of its import; null: nothing limits that
   std::unique_ptr<ForeignOutcome> early;  // it ended before its thread was parked
 };
 
@@ -89,11 +126,18 @@ enum class Phase : uint8_t {
 // An answer waits here until its thread runs: a thread that has been answered cannot be written down before it ran.
 enum class AnswerKind : uint8_t { kNone, kValue, kError };
 
-enum class WaitKind : uint8_t { kNone, kFuture, kSeveral, kTime, kRetry, kCall };
+enum class WaitKind : uint8_t { kNone, kFuture, kSeveral, kTime, kRetry, kCall, kPlace };
+
+// What few threads need.
+struct SeldomNeeded {
+  uint64_t budget_seed = 0;                            // SuspensionTests
+  int64_t grace_end_ns = 0;                            // once cancel_raised
+  std::unique_ptr<const std::string> terminate_error;  // why it is terminated, if not for the end of its grace
+};
 
 struct ThreadRecord {
   Session* session = nullptr;
-  std::string tid;
+  vm::Value name;                 // its thread id, a shared string: its futures hold it too
   ThreadRecord* owner = nullptr;  // who spawned it; null: the main thread
   uint32_t depth = 0;
   uint32_t generation = 0;
@@ -108,10 +152,9 @@ struct ThreadRecord {
   bool has_effect_step = false;  // `effect_step` is the number of the pending effect
   std::atomic<bool> cancel_requested{false};
   std::atomic<bool> terminate{false};
+  float priority = 0;  // larger goes first
   uint64_t effect_step = 0;
-  uint64_t budget_seed = 0;            // SuspensionTests
   uint64_t parked = 0;                 // when, in the order of its session
-  int64_t grace_end_ns = 0;            // once cancel_raised
   int64_t wake_ns = 0;                 // kTime, kRetry: when; kept when the thread moves
   std::unique_ptr<vm::Thread> thread;  // null once ended
   FutureCell cell;
@@ -119,8 +162,23 @@ struct ThreadRecord {
   FutureCell* awaits = nullptr;  // kFuture
   std::unique_ptr<MultiWait> several;
   std::unique_ptr<PendingCall> call;
-  std::unique_ptr<const std::string> terminate_error;  // why it is terminated, if not for the end of its grace
-  std::shared_ptr<const SpawnSite> site;               // null: the main thread
+  std::unique_ptr<Admission> admission;  // of the function it began with; null: nothing limits that
+  std::unique_ptr<SeldomNeeded> seldom;  // null: all as at first
+  const SpawnSite* site = nullptr;       // of the session; null: the main thread
+
+  std::string_view tid() const { return name.Text(); }
+  SeldomNeeded& Seldom() {
+    if (seldom == nullptr) seldom = std::make_unique<SeldomNeeded>();
+    return *seldom;
+  }
 };
+
+inline Waiter Waiter::Of(ThreadRecord* thread, uint32_t index) {
+  return Waiter(reinterpret_cast<uintptr_t>(thread), thread->generation, index);
+}
+
+inline bool Waiter::Waits() const {
+  return cell() != nullptr || (who_ != 0 && thread()->generation == generation_);
+}
 
 }  // namespace teal::runtime

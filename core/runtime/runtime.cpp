@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "core/runtime/host_alone.h"
+#include "core/runtime/limiter.h"
 #include "core/runtime/scheduler.h"
 #include "core/runtime/session.h"
 
@@ -38,6 +39,13 @@ Runtime::~Runtime() {
 Session* Runtime::Find(std::string_view sid) {
   const auto found = by_sid_.find(sid);
   return found == by_sid_.end() ? nullptr : found->second;
+}
+
+Limiter* Runtime::LimiterOf(const vm::Program& program, bool is_import, uint32_t index, const std::string& name,
+                            const LimitPolicy& policy) {
+  std::unique_ptr<Limiter>& limiter = limiters_[{program.hash(), is_import, index}];
+  if (limiter == nullptr) limiter = std::make_unique<Limiter>(scheduler_.get(), index, name, policy);
+  return limiter.get();
 }
 
 Session* Runtime::Keep(std::unique_ptr<Session> session) {

@@ -3,14 +3,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/base/sha256.h"
 #include "core/runtime/clock.h"
 #include "core/runtime/foreign.h"
 #include "core/runtime/limits.h"
@@ -20,17 +24,32 @@
 
 namespace teal::runtime {
 
+class Limiter;
 class Scheduler;
 class Session;
+struct LimitPolicy;
 struct ThreadRecord;
 
 enum class SessionStatus : uint8_t { kRunning, kDone, kFailed, kCancelled };
 std::string_view NameOf(SessionStatus status);  // as cli.md names them
 
 struct SessionOutcome {
+  std::shared_ptr<const vm::Program> program;  // its constants may be parts of the values below, so it goes after them
   SessionStatus status = SessionStatus::kRunning;
   vm::Value result;  // of the main thread, when kDone
   vm::Value error;   // an error value with the whole trace, when kFailed or kCancelled
+
+  SessionOutcome() = default;
+  SessionOutcome(const SessionOutcome&) = default;
+  SessionOutcome(SessionOutcome&&) = default;
+  // What was there before is given up in the order that destruction has, too.
+  SessionOutcome& operator=(SessionOutcome other) {
+    std::swap(program, other.program);
+    std::swap(status, other.status);
+    std::swap(result, other.result);
+    std::swap(error, other.error);
+    return *this;
+  }
 };
 
 // What a session begins with.
@@ -93,6 +112,9 @@ class Runtime {
   Session* Find(std::string_view sid);
   Result<Session*> Add(SessionStart start);
   Session* Keep(std::unique_ptr<Session> session);
+  // What limits an import or function of a program, in all sessions of this process.
+  Limiter* LimiterOf(const vm::Program& program, bool is_import, uint32_t index, const std::string& name,
+                     const LimitPolicy& policy);
   bool AllEnded() const { return living_ == 0; }
   // Whether this suspension is the one to move at.
   bool CountSuspension();
@@ -102,6 +124,7 @@ class Runtime {
   const RuntimeOptions options_;
   const std::unique_ptr<Scheduler> scheduler_;
   // Guarded by the scheduler's mutex.
+  std::map<std::tuple<Sha256, bool, uint32_t>, std::unique_ptr<Limiter>> limiters_;  // outlive the sessions
   std::vector<std::unique_ptr<Session>> sessions_;
   std::unordered_map<std::string_view, Session*> by_sid_;
   size_t living_ = 0;

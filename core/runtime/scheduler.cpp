@@ -36,7 +36,8 @@ void Scheduler::MakeReady(ThreadRecord* record, bool behind) {
   assert(record->phase != Phase::kEnded);
   record->phase = Phase::kReady;
   if (behind) {
-    ready_.push_back({record, turn_});
+    lanes_[record->priority].push_back({record, turn_});
+    ++waiting_;
   } else {
     fresh_.push_back(record);
   }
@@ -47,7 +48,9 @@ void Scheduler::MakeReady(ThreadRecord* record, bool behind) {
 
 std::vector<ThreadRecord*> Scheduler::ReadyInOrder() const {
   std::vector<ThreadRecord*> all = fresh_;
-  for (const Entry& entry : ready_) all.push_back(entry.record);
+  for (const auto& [priority, lane] : lanes_) {
+    for (const Entry& entry : lane) all.push_back(entry.record);
+  }
   return all;
 }
 
@@ -83,15 +86,26 @@ void Scheduler::Wake() {
 }
 
 ThreadRecord* Scheduler::Next() {
-  for (; !fresh_.empty(); fresh_.pop_back()) ready_.push_front({fresh_.back(), turn_});
-  while (!ready_.empty()) {
-    const bool oldest = turn_ - ready_.back().turn > kTurnsUntilOldest;
-    ThreadRecord* record = oldest ? ready_.back().record : ready_.front().record;
-    if (oldest) {
-      ready_.pop_back();
-    } else {
-      ready_.pop_front();
+  for (; !fresh_.empty(); fresh_.pop_back()) {
+    lanes_[fresh_.back()->priority].push_front({fresh_.back(), turn_});
+    ++waiting_;
+  }
+  while (waiting_ > 0) {
+    std::deque<Entry>* from = nullptr;
+    bool oldest = false;
+    for (auto& [priority, lane] : lanes_) {
+      if (lane.empty()) continue;
+      const bool too_long = turn_ - lane.back().turn > kTurnsUntilOldest;
+      if (from == nullptr || (too_long && !oldest)) from = &lane;
+      oldest = oldest || too_long;
     }
+    ThreadRecord* record = oldest ? from->back().record : from->front().record;
+    if (oldest) {
+      from->pop_back();
+    } else {
+      from->pop_front();
+    }
+    --waiting_;
     ++turn_;
     assert(record->phase == Phase::kReady || record->phase == Phase::kEnded);
     if (record->phase == Phase::kReady && record->session->TakeSlot(*record)) return record;
@@ -146,8 +160,8 @@ void Scheduler::ForgetVoidTimers() {
   void_timers_ = 0;
 }
 
-// Waits for whatever comes next. False: nothing can come.
-bool Scheduler::Wait(std::unique_lock<std::mutex>& lock) {
+// Waits for whatever comes next, for at most `longest`. False: nothing can come.
+bool Scheduler::Wait(std::unique_lock<std::mutex>& lock, int64_t longest) {
   if (FireDue()) return true;
   const bool others_work = running_ > 0 || calls_in_flight_ > 0;
   if (void_timers_ * 2 >= timers_.size() || !others_work) ForgetVoidTimers();
@@ -156,9 +170,8 @@ bool Scheduler::Wait(std::unique_lock<std::mutex>& lock) {
     clock_->JumpTo(timers_.front().due_ns);
     return true;
   }
-  int64_t longest = kWaitMaxNs;
   if (!timers_.empty() && !clock_->IsVirtual()) {
-    longest = std::clamp<int64_t>(timers_.front().due_ns - clock_->NowUnixNs(), 0, kWaitMaxNs);
+    longest = std::clamp<int64_t>(timers_.front().due_ns - clock_->NowUnixNs(), 0, longest);
   }
   WaitAtMost(lock, longest);
   return true;
@@ -182,17 +195,24 @@ void Scheduler::WaitAtMost(std::unique_lock<std::mutex>& lock, int64_t nanosecon
 void Scheduler::Run(std::unique_lock<std::mutex>& lock, const std::function<bool()>& finished,
                     const std::function<void()>& idle, const std::function<void()>& stuck) {
   assert(lock.owns_lock());
+  bool told = false;  // idle() was called since anything ran
   while (!finished()) {
     if (ThreadRecord* record = Next()) {
       RunOne(record, lock);
+      told = false;
       continue;
     }
-    if (FireDue()) continue;
-    lock.unlock();
-    idle();
-    lock.lock();
-    if (finished() || ReadyCount() > 0) continue;
-    if (!Wait(lock)) stuck();
+    // A short wait, such as for a quick call, is not worth what idle() costs.
+    const auto begun = std::chrono::steady_clock::now();
+    const bool can_go_on = Wait(lock, told ? kWaitMaxNs : std::chrono::nanoseconds(kIdleAfter).count());
+    if (!told && (!can_go_on || std::chrono::steady_clock::now() - begun >= kIdleAfter)) {
+      told = true;
+      lock.unlock();
+      idle();
+      lock.lock();
+    } else if (!can_go_on) {
+      stuck();
+    }
   }
   // A slice of a session that was ended from outside may still run on a helper; its records must outlive it.
   while (running_ > 0) {

@@ -5,14 +5,16 @@
 // a program with one thread pays for none of this.
 //
 // Order: what one slice spawned or woke runs next, in that order, before what was ready earlier (depth first, which
-// keeps few threads alive); a thread that used up its budget goes to the end. What has waited for kTurnsUntilOldest
-// turns of others goes next.
+// keeps few threads alive); a thread that used up its budget goes to the end. Threads of a larger priority go before
+// all that; but what has waited for kTurnsUntilOldest turns of others goes next.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -27,6 +29,8 @@ namespace teal::runtime {
 // Calls and backward jumps of one slice: about a millisecond.
 inline constexpr uint64_t kSliceBudget = 20'000;
 inline constexpr uint64_t kTurnsUntilOldest = 1'000;
+// Longer than between two ticks of most kernels: a timer that is the next to fire costs a setting of the hardware.
+inline constexpr std::chrono::milliseconds kIdleAfter{5};
 inline constexpr size_t kQueueSlack = 4;  // ready threads that are not worth another core
 
 enum class TimerKind : uint8_t {
@@ -67,7 +71,8 @@ class Scheduler {
   void CallStarted() { ++calls_in_flight_; }
   void CallEnded();
 
-  // Runs until finished(). idle() is called without the mutex before every wait. stuck() is called when nothing can
+  // Runs until finished(). idle() is called without the mutex once a wait has lasted for kIdleAfter, and before
+  // stuck(). stuck() is called when nothing can
   // ever happen again; afterwards finished() must hold.
   void Run(std::unique_lock<std::mutex>& lock, const std::function<bool()>& finished, const std::function<void()>& idle,
            const std::function<void()>& stuck);
@@ -75,14 +80,19 @@ class Scheduler {
   void Wake();
 
  private:
-  size_t ReadyCount() const { return fresh_.size() + ready_.size(); }
+  struct Entry {
+    ThreadRecord* record;
+    uint64_t turn;  // when it became ready
+  };
+
+  size_t ReadyCount() const { return fresh_.size() + waiting_; }
   ThreadRecord* Next();
   void RunOne(ThreadRecord* record, std::unique_lock<std::mutex>& lock);
   void Help();
   void Offload();
   bool FireDue();
   void ForgetVoidTimers();
-  bool Wait(std::unique_lock<std::mutex>& lock);
+  bool Wait(std::unique_lock<std::mutex>& lock, int64_t longest);
   void WaitAtMost(std::unique_lock<std::mutex>& lock, int64_t nanoseconds);
 
   // Constant after construction.
@@ -92,12 +102,10 @@ class Scheduler {
 
   std::mutex mutex_;
   // Guarded by mutex_.
-  struct Entry {
-    ThreadRecord* record;
-    uint64_t turn;  // when it became ready
-  };
-  std::vector<ThreadRecord*> fresh_;  // goes to the front of ready_, in order, before the next choice
-  std::deque<Entry> ready_;
+  std::vector<ThreadRecord*> fresh_;  // goes to the front of its lane, in order, before the next choice
+  // Those ready, in their order, of each priority; the largest comes first. Lanes stay when they are empty.
+  std::map<float, std::deque<Entry>, std::greater<>> lanes_;
+  size_t waiting_ = 0;  // in all lanes
   uint64_t turn_ = 0;
   std::vector<Timer> timers_;  // a heap, the earliest first
   uint64_t timers_set_ = 0;

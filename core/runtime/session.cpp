@@ -26,29 +26,33 @@ Session::Session(Runtime* runtime, SessionStart start)
       limits_(start.limits),
       start_(std::move(start)) {
   assert(!sid_.empty());
-  policies_.reserve(program_->imports().size());
-  for (const vm::Import& import : program_->imports()) policies_.push_back(PolicyOf(import.attributes));
+  ReadPolicies();
 }
 
 Session::~Session() = default;
 
 void Session::Begin() {
-  main_ = AddThread("0", nullptr, 0);
-  main_->thread =
-      std::make_unique<vm::Thread>(program_, main_->tid, std::move(start_.function), std::move(start_.arguments));
+  main_ = AddThread(vm::MakeString("0"), nullptr, 0);
+  if (start_.function.tag() == vm::Tag::kFunction) {
+    Value error;  // what a session begins with can be carried, and so be a key
+    main_->admission = AdmissionToFunction(start_.function.AsIndex(), start_.arguments, false, &error);
+  }
+  main_->thread = std::make_unique<vm::Thread>(program_, std::string(main_->tid()), std::move(start_.function),
+                                               std::move(start_.arguments));
   start_.arguments.clear();
   scheduler_.MakeReady(main_);
 }
 
-ThreadRecord* Session::AddThread(std::string tid, ThreadRecord* owner, uint32_t depth) {
+ThreadRecord* Session::AddThread(Value tid, ThreadRecord* owner, uint32_t depth) {
   auto record = std::make_unique<ThreadRecord>();
   record->session = this;
-  record->tid = std::move(tid);
+  vm::Share(tid);
+  record->name = std::move(tid);
   record->owner = owner;
   record->depth = depth;
   record->cell.thread = record.get();
   ThreadRecord* const raw = record.get();
-  [[maybe_unused]] const bool added = threads_.emplace(raw->tid, std::move(record)).second;
+  [[maybe_unused]] const bool added = threads_.insert(std::move(record)).second;
   assert(added);
   ++living_;
   return raw;
@@ -66,21 +70,25 @@ ThreadRecord* Session::Spawn(ThreadRecord& owner, uint64_t step, Value callee, s
   }
   vm::Share(callee);
   for (const Value& argument : arguments) vm::Share(argument);
-  ThreadRecord* child = AddThread(ChildTid(owner.tid, step), &owner, owner.depth + 1);
-  child->thread = std::make_unique<vm::Thread>(program_, child->tid, std::move(callee), std::move(arguments), keywords);
+  ThreadRecord* child = AddThread(vm::MakeString(ChildTid(owner.tid(), step)), &owner, owner.depth + 1);
+  if (callee.tag() == vm::Tag::kFunction) {
+    const auto policy = function_policies_.find(callee.AsIndex());
+    if (policy != function_policies_.end()) child->priority = policy->second.priority;
+  }
+  child->thread = std::make_unique<vm::Thread>(program_, std::string(child->tid()), std::move(callee),
+                                               std::move(arguments), keywords);
   child->site = SiteOf(owner);
   scheduler_.MakeReady(child);
   return child;
 }
 
-std::shared_ptr<const SpawnSite> Session::SiteOf(const ThreadRecord& owner) {
-  std::shared_ptr<const SpawnSite> site = SpawnSiteOf(*owner.thread, owner.site);
-  if (last_site_ != nullptr && last_site_->outer == site->outer && last_site_->tid == site->tid &&
-      last_site_->places == site->places) {
-    return last_site_;
-  }
-  last_site_ = site;
-  return site;
+const SpawnSite* Session::SiteOf(const ThreadRecord& owner) {
+  std::unique_ptr<const SpawnSite> site = SpawnSiteOf(*owner.thread, owner.site);
+  const SpawnSite* const last = sites_.empty() ? nullptr : sites_.back().get();
+  const bool same =
+      last != nullptr && last->outer == site->outer && last->tid == site->tid && last->places == site->places;
+  if (!same) sites_.push_back(std::move(site));
+  return sites_.back().get();
 }
 
 bool Session::TakeEffectStep(ThreadRecord& record, uint64_t* step) {
@@ -101,7 +109,10 @@ bool Session::TakeSlot(ThreadRecord& record) {
   if (ended_) return false;
   if (record.has_slot) return true;
   if (slots_taken_ >= limits_.running_threads) {
-    queued_.push_back(&record);
+    // Behind all that are as important.
+    auto at = queued_.end();
+    while (at != queued_.begin() && (*std::prev(at))->priority < record.priority) --at;
+    queued_.insert(at, &record);
     return false;
   }
   ++slots_taken_;
@@ -128,6 +139,7 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
   assert(lock.owns_lock());
   assert(record.phase == Phase::kReady && record.thread != nullptr);
   record.phase = Phase::kRunning;
+  if (record.admission != nullptr && !record.started && !EnterOrPark(record, *record.admission)) return;
   record.started = true;
   const SuspensionTests& tests = runtime_->options_.suspension;
   lock.unlock();
@@ -138,8 +150,9 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
     if (!record.asked) {
       uint64_t budget = kSliceBudget;
       if (tests.always) {
-        record.budget_seed = record.budget_seed * 6364136223846793005u + 1442695040888963407u + tests.seed;
-        budget = 1 + (record.budget_seed >> 33) % 17;
+        uint64_t& seed = record.Seldom().budget_seed;
+        seed = seed * 6364136223846793005u + 1442695040888963407u + tests.seed;
+        budget = 1 + (seed >> 33) % 17;
       }
       // An error that nobody caught has failed it already.
       state = record.thread->state();
@@ -202,7 +215,7 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
 void Session::Rehydrate(ThreadRecord& record) {
   Result<vm::Checkpoint> written = vm::WriteCheckpoint(*record.thread);
   if (!written.ok()) {
-    record.terminate_error = std::make_unique<std::string>(written.failure().message);
+    record.Seldom().terminate_error = std::make_unique<std::string>(written.failure().message);
     record.terminate = true;
     return;
   }
@@ -216,12 +229,12 @@ void Session::Rehydrate(ThreadRecord& record) {
         return found->second;
       });
   if (!read.ok()) {
-    record.terminate_error = std::make_unique<std::string>(read.failure().message);
+    record.Seldom().terminate_error = std::make_unique<std::string>(read.failure().message);
     record.terminate = true;
     return;
   }
   record.thread = std::move(*read);
-  assert(record.thread->tid() == record.tid);
+  assert(record.thread->tid() == record.tid());
 }
 
 // Takes the thread out of the session, wherever it is. Precondition: no OS thread runs it (but the caller).
@@ -233,15 +246,16 @@ void Session::Drop(ThreadRecord& record) {
   Unpark(record);
   record.thread.reset();
   record.call.reset();
+  record.admission.reset();
   record.phase = Phase::kEnded;
   --living_;
   GiveSlotBack(record);
   if (ended_ || record.cell.state != CellState::kPending) return;
+  const bool out_of_grace = record.seldom == nullptr || record.seldom->terminate_error == nullptr;
   Value error =
-      record.terminate_error == nullptr
-          ? vm::MakeError("cancelled", "the thread was terminated: it did not end within the time to clean up")
-          : vm::MakeError("internal", *record.terminate_error);
-  error = WithWholeTrace(std::move(error), record.tid, record.site.get(), *program_);
+      out_of_grace ? vm::MakeError("cancelled", "the thread was terminated: it did not end within the time to clean up")
+                   : vm::MakeError("internal", *record.seldom->terminate_error);
+  error = WithWholeTrace(std::move(error), record.tid(), record.site, *program_);
   Resolve(record.cell, false, std::move(error));
 }
 
@@ -252,8 +266,9 @@ void Session::Finish(ThreadRecord& record, bool ok, Value value) {
   record.phase = Phase::kEnded;
   --living_;
   GiveSlotBack(record);
+  record.admission.reset();
   if (record.cancel_raised) scheduler_.TimerIsVoid();
-  if (!ok) value = WithWholeTrace(std::move(value), record.tid, record.site.get(), *program_);
+  if (!ok) value = WithWholeTrace(std::move(value), record.tid(), record.site, *program_);
   vm::Share(value);
   if (ok && value.tag() == vm::Tag::kFuture) {
     Chain(record.cell, value);
@@ -289,9 +304,10 @@ void Session::EndIfOver() {
 void Session::End(SessionStatus status, Value value) {
   assert(!ended_);
   ended_ = true;
+  outcome_.program = program_;
   outcome_.status = status;
   (status == SessionStatus::kDone ? outcome_.result : outcome_.error) = std::move(value);
-  for (auto& [tid, record] : threads_) {
+  for (auto& record : threads_) {
     if (record->phase != Phase::kRunning) Drop(*record);
   }
   queued_.clear();
@@ -309,7 +325,7 @@ void Session::EndAtLimit(std::string_view what, uint64_t limit, std::string_view
   Value error = vm::MakeError("limit", "the session needs more than " + std::to_string(limit) + " " +
                                            std::string(what) + " (limits." + std::string(key) + " in teal.yaml)");
   error.As<vm::Error>()->trace = at.thread->TraceHere();
-  EndNow(SessionStatus::kFailed, WithWholeTrace(std::move(error), at.tid, at.site.get(), *program_));
+  EndNow(SessionStatus::kFailed, WithWholeTrace(std::move(error), at.tid(), at.site, *program_));
 }
 
 }  // namespace teal::runtime

@@ -6,7 +6,7 @@
 // Parts: session.cpp life of session and threads; session_request.cpp what threads ask for; session_host.cpp host
 // builtins; session_future.cpp futures and who waits for them; session_wait.cpp waits for several; session_event.cpp
 // events; session_cancel.cpp cancelling; session_stuck.cpp waits that can never end; session_foreign.cpp foreign calls;
-// session_move.cpp writing down and going on.
+// session_limit.cpp attributes that limit and rank calls and threads; session_move.cpp writing down and going on.
 //
 // Every method needs the scheduler's mutex, unless it says otherwise.
 #pragma once
@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/base/result.h"
@@ -56,6 +57,10 @@ class Session {
   // The main thread's result is known.
   bool main_ended() const { return main_ != nullptr && main_->cell.state != CellState::kPending; }
 
+  // ---- for limiters ----
+  // A thread that waited for a place has it.
+  void Admitted(ThreadRecord& record);
+
   // ---- for the scheduler ----
   // Runs a slice of the thread. The mutex is held on entry and on return, and not in between.
   void Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock);
@@ -87,13 +92,13 @@ class Session {
   enum class Handled { kAnswered, kParked };
 
   // session.cpp
-  ThreadRecord* AddThread(std::string tid, ThreadRecord* owner, uint32_t depth);
+  ThreadRecord* AddThread(vm::Value tid, ThreadRecord* owner, uint32_t depth);
   std::string TidOfChild(const ThreadRecord& owner, uint64_t step) const;
   // Null: over a limit (the session has ended).
   ThreadRecord* Spawn(ThreadRecord& owner, uint64_t step, vm::Value callee, std::vector<vm::Value> arguments,
                       bool keywords);
   // Where `owner` spawns. Threads that were spawned at one place share one.
-  std::shared_ptr<const SpawnSite> SiteOf(const ThreadRecord& owner);
+  const SpawnSite* SiteOf(const ThreadRecord& owner);
   void Finish(ThreadRecord& record, bool ok, vm::Value value);
   void GiveSlotBack(ThreadRecord& record);
   void EndIfOver();
@@ -137,8 +142,9 @@ class Session {
 
   // session_future.cpp
   // The cell of a future of this session; null if there is none (a future of another session).
+  static vm::Value FutureOf(const ThreadRecord& record);  // of its result
   FutureCell* CellOf(const vm::Value& future);
-  FutureCell* AddCell(const vm::Value& future);
+  MadeCell* AddCell(const vm::Value& future);
   void Subscribe(FutureCell& cell, Waiter waiter);
   void Resolve(FutureCell& cell, bool ok, vm::Value outcome);
   void Notify(const Waiter& waiter, FutureCell& cell);
@@ -160,7 +166,7 @@ class Session {
   Status TakeUpOutcome(const proto::SessionOutcome& from, FutureCell* cell);
 
   // session_event.cpp
-  void GivePlaceBack(FutureCell& cell);
+  void GivePlaceBack(MadeCell& cell);
 
   // session_stuck.cpp
   std::string WhatItWaitsFor(const ThreadRecord& record) const;
@@ -171,6 +177,20 @@ class Session {
   void RaiseCancelled(ThreadRecord& record);
   void BeginGrace(ThreadRecord& record);
   void ReleaseWaited(ThreadRecord& record);
+
+  // session_limit.cpp
+  void ReadPolicies();
+  // What `limiter` asks before such a call or thread; in *error why a key cannot be one. positions: of its two keys
+  // among the arguments, -1: only by name.
+  std::unique_ptr<Admission> AdmissionTo(Limiter* limiter, std::pair<int, int> positions,
+                                         std::span<const vm::Value> arguments, bool keywords, vm::Value* error) const;
+  std::unique_ptr<Admission> AdmissionToFunction(uint32_t function, std::span<const vm::Value> arguments, bool keywords,
+                                                 vm::Value* error) const;
+  std::unique_ptr<Admission> AdmissionToImport(const vm::Request& request, vm::Value* error) const;
+  // The place that a thread waits for. Precondition: WaitKind::kPlace.
+  static const Admission& PlaceOf(const ThreadRecord& record);
+  // False: the thread is parked until it has a place.
+  bool EnterOrPark(ThreadRecord& record, Admission& admission);
 
   // session_foreign.cpp
   enum class AfterCall { kValue, kError, kInterrupted, kCancelled, kAgain, kAgainLater };
@@ -183,15 +203,19 @@ class Session {
   Handled StartFake(ThreadRecord& record, uint32_t function);
 
   struct EventQueue {
-    std::deque<FutureCell*> waiting;  // those that take the next values, in order
-    std::deque<vm::Value> kept;       // values that nobody has taken; empty while somebody waits
+    std::deque<MadeCell*> waiting;  // those that take the next values, in order
+    std::deque<vm::Value> kept;     // values that nobody has taken; empty while somebody waits
   };
-  struct CellKey {
-    explicit CellKey(const vm::Future& future) : step(future.step), tid(future.id.Text()), kind(future.kind) {}
-    uint64_t step;
-    std::string_view tid;  // the future's own
-    vm::FutureKind kind;
-    auto operator<=>(const CellKey&) const = default;
+  // Futures are the same if what names them is.
+  struct ByName {
+    bool operator()(const vm::Future* a, const vm::Future* b) const;
+  };
+  struct ByTid {
+    using is_transparent = void;
+    static std::string_view Tid(std::string_view tid) { return tid; }
+    static std::string_view Tid(const std::unique_ptr<ThreadRecord>& record) { return record->tid(); }
+    size_t operator()(const auto& key) const { return std::hash<std::string_view>()(Tid(key)); }
+    bool operator()(const auto& a, const auto& b) const { return Tid(a) == Tid(b); }
   };
 
   // Constant after construction.
@@ -200,14 +224,20 @@ class Session {
   const std::string sid_;
   const std::shared_ptr<const vm::Program> program_;
   const Limits limits_;
-  std::vector<CallPolicy> policies_;  // of each import
+  std::vector<CallPolicy> policies_;       // of each import
+  std::vector<Limiter*> import_limiters_;  // of each import; null: nothing limits it
+  struct FunctionPolicy {
+    float priority = 0;
+    Limiter* limiter = nullptr;  // null: nothing limits it
+  };
+  std::unordered_map<uint32_t, FunctionPolicy> function_policies_;  // of those functions that have one
 
   // Guarded by the scheduler's mutex.
   SessionStart start_;
   ThreadRecord* main_ = nullptr;
-  std::unordered_map<std::string_view, std::unique_ptr<ThreadRecord>> threads_;  // by their tid
-  std::map<CellKey, FutureCell> cells_;         // of all but threads; each holds the future that its key looks into
-  std::shared_ptr<const SpawnSite> last_site_;  // the newest
+  std::vector<std::unique_ptr<const SpawnSite>> sites_;
+  std::unordered_set<std::unique_ptr<ThreadRecord>, ByTid, ByTid> threads_;  // by their tid
+  std::map<const vm::Future*, MadeCell, ByName> cells_;  // of all but threads; each holds the future that is its key
   std::map<std::string, EventQueue, std::less<>> events_;
   std::map<std::string, vm::Value, std::less<>> published_;
   std::vector<FutureCell*> failures_;  // of threads, in order

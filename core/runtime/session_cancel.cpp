@@ -30,15 +30,15 @@ void Session::CancelFuture(FutureCell& first) {
     switch (cell->kind) {
       case FutureKind::kThread:
         if (cell->thread->phase != Phase::kEnded) return Cancel(*cell->thread);
-        assert(cell->chained_to != nullptr);
-        cell = cell->chained_to;
+        assert(cell->IsChained());
+        cell = cell->inner;
         break;
       case FutureKind::kTimeout:
         cell = cell->inner;
         break;
       case FutureKind::kEvent:
       case FutureKind::kRequest:
-        GivePlaceBack(*cell);
+        GivePlaceBack(static_cast<MadeCell&>(*cell));
         return Resolve(*cell, false, vm::MakeError("cancelled", "the wait for the event was cancelled"));
       case FutureKind::kTimer:
         return Resolve(*cell, false, vm::MakeError("cancelled", "the timer was cancelled"));
@@ -51,12 +51,14 @@ void Session::Cancel(ThreadRecord& record) {
   record.cancel_requested = true;
   if (!record.started) {
     // It has done nothing that could need cleaning up.
+    Unpark(record);
     record.thread.reset();
+    record.admission.reset();
     record.phase = Phase::kEnded;
     --living_;
     GiveSlotBack(record);
     Value error = vm::MakeError("cancelled", "the thread was cancelled before it began");
-    Resolve(record.cell, false, WithWholeTrace(std::move(error), record.tid, record.site.get(), *program_));
+    Resolve(record.cell, false, WithWholeTrace(std::move(error), record.tid(), record.site, *program_));
     return EndIfOver();
   }
   if (record.phase == Phase::kForeign && record.wait == WaitKind::kCall) {
@@ -87,12 +89,8 @@ void Session::ReleaseWaited(ThreadRecord& record) {
       continue;
     }
     if (cell->kind != FutureKind::kEvent && cell->kind != FutureKind::kRequest) continue;
-    bool wanted = false;
-    for (const Waiter& waiter : cell->waiters) {
-      wanted = wanted || (waiter.thread != nullptr && waiter.thread->generation == waiter.generation);
-    }
-    if (wanted) continue;
-    GivePlaceBack(*cell);
+    if (cell->waiters.AnyThreadWaits()) continue;
+    GivePlaceBack(static_cast<MadeCell&>(*cell));
     Resolve(*cell, false, vm::MakeError("cancelled", "the thread that waited for the event was cancelled"));
   }
 }
@@ -102,8 +100,9 @@ void Session::BeginGrace(ThreadRecord& record) {
   record.cancel_raised = true;
   record.call.reset();
   record.wake_ns = 0;
-  record.grace_end_ns = After(scheduler_.clock().NowUnixNs(), limits_.cancel_grace_seconds);
-  scheduler_.SetTimer({record.grace_end_ns, 0, this, TimerKind::kTerminate, 0, &record});
+  const int64_t end = After(scheduler_.clock().NowUnixNs(), limits_.cancel_grace_seconds);
+  record.Seldom().grace_end_ns = end;
+  scheduler_.SetTimer({end, 0, this, TimerKind::kTerminate, 0, &record});
 }
 
 // Precondition: the thread is parked.
@@ -116,7 +115,7 @@ void Session::CancelAll() {
   if (ended_) return;
   cancelled_ = true;
   std::vector<ThreadRecord*> records;
-  for (const auto& [tid, record] : threads_) records.push_back(record.get());
+  for (const auto& record : threads_) records.push_back(record.get());
   for (ThreadRecord* record : records) {
     if (ended_) return;
     Cancel(*record);

@@ -32,9 +32,9 @@ Session::Handled Session::HostEvent(ThreadRecord& record, bool is_request) {
   uint64_t step = 0;
   if (!TakeEffectStep(record, &step)) return Handled::kParked;
   vm::Share(name);
-  Value future = MakeFuture(is_request ? FutureKind::kRequest : FutureKind::kEvent, vm::MakeString(record.tid), step, 0,
-                            name, Value());
-  FutureCell* cell = AddCell(future);
+  Value future =
+      MakeFuture(is_request ? FutureKind::kRequest : FutureKind::kEvent, record.name, step, 0, name, Value());
+  MadeCell* cell = AddCell(future);
   EventQueue& queue = events_[std::string(name.Text())];
   if (queue.kept.empty()) {
     queue.waiting.insert(TEAL_MUTANT("waits_last_come_first_served") ? queue.waiting.begin() : queue.waiting.end(),
@@ -57,7 +57,7 @@ bool Session::Deliver(std::string_view name, Value value) {
     kept.insert(TEAL_MUTANT("events_last_in_first_out") ? kept.begin() : kept.end(), std::move(value));
     return true;
   }
-  FutureCell* cell = queue->second.waiting.front();
+  MadeCell* cell = queue->second.waiting.front();
   queue->second.waiting.pop_front();
   Resolve(*cell, true, cell->kind == FutureKind::kRequest ? WithReply(std::move(value)) : std::move(value));
   EndIfOver();  // if it was all that the result waited for
@@ -65,11 +65,11 @@ bool Session::Deliver(std::string_view name, Value value) {
 }
 
 // A wait that was cancelled or timed out takes no value.
-void Session::GivePlaceBack(FutureCell& cell) {
+void Session::GivePlaceBack(MadeCell& cell) {
   assert(cell.kind == FutureKind::kEvent || cell.kind == FutureKind::kRequest);
-  const auto queue = events_.find(cell.future.As<vm::Future>()->text.Text());
+  const auto queue = events_.find(cell.Made().text.Text());
   if (queue == events_.end()) return;
-  std::deque<FutureCell*>& waiting = queue->second.waiting;
+  std::deque<MadeCell*>& waiting = queue->second.waiting;
   const auto place = std::find(waiting.begin(), waiting.end(), &cell);
   if (place != waiting.end() && !TEAL_MUTANT("cancelled_wait_takes_event")) waiting.erase(place);
 }

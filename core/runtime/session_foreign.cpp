@@ -30,6 +30,16 @@ Session::Handled Session::HandleForeign(ThreadRecord& record, std::unique_lock<s
   }
   uint64_t step = 0;
   if (!TakeEffectStep(record, &step)) return Handled::kParked;
+  std::unique_ptr<Admission>& admission = record.call->admission;
+  if (admission == nullptr) {
+    Value error;
+    admission = AdmissionToImport(request, &error);
+    if (!error.IsNull()) {
+      record.call.reset();
+      return RaiseHere(record, std::move(error));
+    }
+  }
+  if (admission != nullptr && !EnterOrPark(record, *admission)) return Handled::kParked;
   const int32_t fake = request.id < start_.fakes.size() ? start_.fakes[request.id] : -1;
   if (fake >= 0) return StartFake(record, static_cast<uint32_t>(fake));
   for (;;) {
@@ -74,11 +84,12 @@ void Session::StartCall(ThreadRecord& record, uint64_t step, std::unique_lock<st
   call.keywords = request.keywords;
   call.arguments = request.arguments;
   call.session = sid_;
-  call.thread = record.tid;
+  call.thread = record.tid();
   call.step = step;
   call.attempt = pending.attempt + pending.losses;
   call.timeout_seconds = policy.timeout_seconds;
   call.heartbeat_seconds = policy.heartbeat_seconds;
+  call.priority = policy.priority;
   pending.in_flight = true;
   pending.number = 0;
   scheduler_.CallStarted();
@@ -145,6 +156,7 @@ Session::AfterCall Session::Judge(ThreadRecord& record, const ForeignOutcome& ou
   }
   record.wake_ns = After(scheduler_.clock().NowUnixNs(), policy.DelayAfter(call.attempt));
   ++call.attempt;
+  if (call.admission != nullptr) call.admission->Leave();  // others may run meanwhile
   return AfterCall::kAgainLater;
 }
 
@@ -174,9 +186,10 @@ Session::Handled Session::StartFake(ThreadRecord& record, uint32_t function) {
       Spawn(record, record.thread->TakeStep(), Value::Function(function), std::move(arguments), request.keywords);
   if (child == nullptr) return Handled::kParked;
   child->fake = true;
+  child->priority = policies_[request.id].priority;
   Park(record, Phase::kWaiting, WaitKind::kFuture);
   record.awaits = &child->cell;
-  Subscribe(child->cell, {.thread = &record, .generation = record.generation});
+  Subscribe(child->cell, Waiter::Of(&record));
   return Handled::kParked;
 }
 

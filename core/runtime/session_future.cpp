@@ -9,41 +9,48 @@ using vm::Future;
 using vm::FutureKind;
 using vm::Value;
 
+bool Session::ByName::operator()(const Future* a, const Future* b) const {
+  if (a->step != b->step) return a->step < b->step;
+  if (const int order = a->id.Text().compare(b->id.Text()); order != 0) return order < 0;
+  return a->kind < b->kind;
+}
+
+Value Session::FutureOf(const ThreadRecord& record) {
+  return MakeFuture(FutureKind::kThread, record.name, 0, 0, Value(), Value());
+}
+
 FutureCell* Session::CellOf(const Value& future) {
   const Future* f = future.As<Future>();
   if (f->id.tag() != vm::Tag::kString) return nullptr;
   if (f->kind == FutureKind::kThread) {
     const auto found = threads_.find(f->id.Text());
-    return found == threads_.end() ? nullptr : &found->second->cell;
+    return found == threads_.end() ? nullptr : &(*found)->cell;
   }
-  const auto found = cells_.find(CellKey(*f));
+  const auto found = cells_.find(f);
   if (found != cells_.end()) return &found->second;
   // A timer needs no cell before somebody waits for it. All others have had one since they were made.
   return f->kind == FutureKind::kTimer ? AddCell(future) : nullptr;
 }
 
-FutureCell* Session::AddCell(const Value& future) {
+MadeCell* Session::AddCell(const Value& future) {
   const Future* f = future.As<Future>();
   assert(f->kind != FutureKind::kThread);
   vm::Share(future);
-  const auto [place, added] = cells_.try_emplace(CellKey(*f));
+  const auto [place, added] = cells_.try_emplace(f);
   assert(added);
-  FutureCell& cell = place->second;
+  MadeCell& cell = place->second;
   cell.kind = f->kind;
   cell.future = future;
-  cell.deadline_ns = f->deadline_unix_ns;
-  const auto owner = threads_.find(f->id.Text());
-  if (owner != threads_.end()) cell.thread = owner->second.get();
   const int64_t now = scheduler_.clock().NowUnixNs();
   if (f->kind == FutureKind::kTimer && f->deadline_unix_ns <= now) Resolve(cell, true, Value());
   if (f->kind == FutureKind::kTimeout) {
     cell.made_ns = now;
     cell.inner = CellOf(f->inner);
     assert(cell.inner != nullptr);
-    Subscribe(*cell.inner, {.cell = &cell});
+    Subscribe(*cell.inner, Waiter::Of(&cell));
     if (cell.state == CellState::kPending) {
       cell.armed = true;
-      scheduler_.SetTimer({cell.deadline_ns, 0, this, TimerKind::kFuture, 0, &cell});
+      scheduler_.SetTimer({f->deadline_unix_ns, 0, this, TimerKind::kFuture, 0, &cell});
     }
   }
   return &cell;
@@ -52,15 +59,10 @@ FutureCell* Session::AddCell(const Value& future) {
 void Session::Subscribe(FutureCell& cell, Waiter waiter) {
   cell.awaited = true;
   if (cell.state != CellState::kPending) return Notify(waiter, cell);
-  // Waits that ended otherwise (race, a cancelled thread) leave their waiters behind; they must not pile up.
-  if (cell.waiters.size() >= 16 && (cell.waiters.size() & (cell.waiters.size() - 1)) == 0) {
-    std::erase_if(cell.waiters,
-                  [](const Waiter& w) { return w.thread != nullptr && w.thread->generation != w.generation; });
-  }
-  cell.waiters.push_back(waiter);
+  cell.waiters.Add(waiter);
   if (cell.kind == FutureKind::kTimer && !cell.armed) {
     cell.armed = true;
-    scheduler_.SetTimer({cell.deadline_ns, 0, this, TimerKind::kFuture, 0, &cell});
+    scheduler_.SetTimer({static_cast<MadeCell&>(cell).Made().deadline_unix_ns, 0, this, TimerKind::kFuture, 0, &cell});
   }
 }
 
@@ -79,11 +81,9 @@ void Session::Resolve(FutureCell& first, bool ok, Value outcome) {
     if (cell.armed) scheduler_.TimerIsVoid();
     cell.armed = false;
     if (!ok && cell.kind == FutureKind::kThread) failures_.push_back(&cell);
-    const std::vector<Waiter> waiters = std::move(cell.waiters);
-    cell.waiters.clear();
-    for (const Waiter& waiter : waiters) {
-      if (waiter.cell != nullptr) {
-        work.push_back(waiter.cell);
+    for (const Waiter& waiter : cell.waiters.Take()) {
+      if (waiter.cell() != nullptr) {
+        work.push_back(waiter.cell());
       } else {
         Notify(waiter, cell);
       }
@@ -94,10 +94,10 @@ void Session::Resolve(FutureCell& first, bool ok, Value outcome) {
 // Precondition: the cell is resolved.
 void Session::Notify(const Waiter& waiter, FutureCell& cell) {
   const bool ok = cell.state == CellState::kOk;
-  if (waiter.cell != nullptr) return Resolve(*waiter.cell, ok, cell.outcome);
-  ThreadRecord& record = *waiter.thread;
-  if (record.generation != waiter.generation) return;
-  if (record.wait == WaitKind::kSeveral) return MemberResolved(record, waiter.index, ok);
+  if (waiter.cell() != nullptr) return Resolve(*waiter.cell(), ok, cell.outcome);
+  if (!waiter.Waits()) return;
+  ThreadRecord& record = *waiter.thread();
+  if (record.wait == WaitKind::kSeveral) return MemberResolved(record, waiter.index(), ok);
   assert(record.wait == WaitKind::kFuture);
   if (record.call != nullptr) {
     // The fake of a foreign call has ended.
@@ -115,12 +115,12 @@ void Session::Chain(FutureCell& outer, const Value& future) {
   FutureCell* inner = CellOf(future);
   if (inner == nullptr)
     return Resolve(outer, false, vm::MakeError("type", "the result is a future of another session"));
-  for (const FutureCell* cell = inner; cell != nullptr; cell = cell->chained_to) {
+  for (const FutureCell* cell = inner; cell != nullptr; cell = cell->IsChained() ? cell->inner : nullptr) {
     if (cell != &outer) continue;
     return Resolve(outer, false, vm::MakeError("type", "the result of the thread is its own future"));
   }
-  outer.chained_to = inner;
-  Subscribe(*inner, {.cell = &outer});
+  outer.inner = inner;
+  Subscribe(*inner, Waiter::Of(&outer));
 }
 
 Session::Handled Session::AwaitFuture(ThreadRecord& record, const Value& future) {
@@ -132,7 +132,7 @@ Session::Handled Session::AwaitFuture(ThreadRecord& record, const Value& future)
   if (cell->state == CellState::kFailed) return RaiseHere(record, cell->outcome);
   Park(record, Phase::kWaiting, WaitKind::kFuture);
   record.awaits = cell;
-  Subscribe(*cell, {.thread = &record, .generation = record.generation});
+  Subscribe(*cell, Waiter::Of(&record));
   return Handled::kParked;
 }
 

@@ -31,7 +31,7 @@ Session::Handled Session::HostTimer(ThreadRecord& record, bool at) {
   uint64_t step = 0;
   if (!TakeEffectStep(record, &step)) return Handled::kParked;
   const int64_t due = After(at ? 0 : scheduler_.clock().NowUnixNs(), seconds);
-  return AnswerHere(record, MakeFuture(FutureKind::kTimer, vm::MakeString(record.tid), step, due, Value(), Value()));
+  return AnswerHere(record, MakeFuture(FutureKind::kTimer, record.name, step, due, Value(), Value()));
 }
 
 Session::Handled Session::HostTimeout(ThreadRecord& record) {
@@ -50,8 +50,7 @@ Session::Handled Session::HostTimeout(ThreadRecord& record) {
   const int64_t now = scheduler_.clock().NowUnixNs();
   const int64_t due = After(now, seconds);
   vm::Share(arguments[0]);
-  Value future =
-      MakeFuture(FutureKind::kTimeout, vm::MakeString(record.tid), step, due, Value(), std::move(arguments[0]));
+  Value future = MakeFuture(FutureKind::kTimeout, record.name, step, due, Value(), std::move(arguments[0]));
   AddCell(future)->made_ns = now;
   return AnswerHere(record, std::move(future));
 }
@@ -66,9 +65,11 @@ void Session::TimerFired(const Timer& timer) {
         return EndIfOver();
       }
       FutureCell* inner = cell.inner;
+      const auto& made = static_cast<MadeCell&>(cell);
+      const int64_t given_ns = made.Made().deadline_unix_ns - made.made_ns;
       char seconds[32];
       std::snprintf(seconds, sizeof seconds, "%.6g",
-                    static_cast<double>(cell.deadline_ns - cell.made_ns) / static_cast<double>(kNanosecondsPerSecond));
+                    static_cast<double>(given_ns) / static_cast<double>(kNanosecondsPerSecond));
       Resolve(cell, false, vm::MakeError("timeout", "no result within " + std::string(seconds) + " s"));
       CancelFuture(*inner);
       return EndIfOver();
@@ -77,6 +78,9 @@ void Session::TimerFired(const Timer& timer) {
       ThreadRecord& record = *static_cast<ThreadRecord*>(timer.target);
       record.wake_ns = 0;
       if (record.wait == WaitKind::kTime) return Answer(record, record.thread->request().arguments[0]);  // its seconds
+      if (record.wait == WaitKind::kPlace) {
+        return PlaceOf(record).limiter().TimerFired();
+      }
       assert(record.wait == WaitKind::kRetry);
       // The thread itself makes the next attempt when it runs again: its request is still there.
       Unpark(record);

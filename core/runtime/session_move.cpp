@@ -28,13 +28,13 @@ Status WriteOutcome(const FutureCell& cell, proto::SessionOutcome* to) {
 
 // The thread without its machine state.
 Status WriteRecord(const ThreadRecord& record, const Value& chained_to, proto::SessionThread* to) {
-  to->set_tid(record.tid);
-  if (record.owner != nullptr) to->set_owner(record.owner->tid);
+  to->set_tid(std::string(record.tid()));
+  if (record.owner != nullptr) to->set_owner(std::string(record.owner->tid()));
   to->set_depth(record.depth);
   to->set_started(record.started);
   to->set_cancel_requested(record.cancel_requested);
   to->set_cancel_raised(record.cancel_raised);
-  to->set_grace_end_unix_ns(record.grace_end_ns);
+  if (record.cancel_raised) to->set_grace_end_unix_ns(record.seldom->grace_end_ns);
   to->set_has_effect_step(record.has_effect_step);
   to->set_effect_step(record.effect_step);
   to->set_wake_unix_ns(record.wake_ns);
@@ -48,6 +48,12 @@ Status WriteRecord(const ThreadRecord& record, const Value& chained_to, proto::S
       to->add_site(place.pc);
     }
   }
+  to->set_priority(record.priority);
+  if (record.admission != nullptr) {
+    to->set_limited_function(record.admission->limiter().index() + 1);
+    to->set_running_key(record.admission->running_key());
+    to->set_begins_key(record.admission->begins_key());
+  }
   to->set_answered(static_cast<uint32_t>(record.answered));
   if (record.answered != AnswerKind::kNone) {
     if (Status s = WriteValue(record.answer, to->mutable_answer()); !s.ok()) return s;
@@ -56,11 +62,6 @@ Status WriteRecord(const ThreadRecord& record, const Value& chained_to, proto::S
     if (Status s = WriteValue(chained_to, to->mutable_chained_to()); !s.ok()) return s;
   }
   return WriteOutcome(record.cell, to->mutable_outcome());
-}
-
-Value FutureOf(const FutureCell& cell) {
-  if (cell.kind != vm::FutureKind::kThread) return cell.future;
-  return MakeFuture(vm::FutureKind::kThread, vm::MakeString(cell.thread->tid), 0, 0, Value(), Value());
 }
 
 }  // namespace
@@ -76,17 +77,18 @@ Result<std::string> Session::WriteDown(const ThreadRecord& running) {
   session.set_output(runtime_->options_.output->Kept());
 
   std::vector<ThreadRecord*> records;
-  for (const auto& [tid, record] : threads_) records.push_back(record.get());
+  for (const auto& record : threads_) records.push_back(record.get());
   std::sort(records.begin(), records.end(), [](const ThreadRecord* a, const ThreadRecord* b) {
-    return a->depth != b->depth ? a->depth < b->depth : a->tid < b->tid;
+    return a->depth != b->depth ? a->depth < b->depth : a->tid() < b->tid();
   });
   std::vector<const ThreadRecord*> parked;
   for (ThreadRecord* record : records) {
     proto::SessionThread* to = session.add_threads();
-    const FutureCell* chained = record->cell.state == CellState::kPending ? record->cell.chained_to : nullptr;
-    if (Status s = WriteRecord(*record, chained != nullptr ? FutureOf(*chained) : Value(), to); !s.ok()) {
-      return s.failure();
+    Value chained;
+    if (const FutureCell* inner = record->cell.inner; inner != nullptr && record->cell.state == CellState::kPending) {
+      chained = inner->thread != nullptr ? FutureOf(*inner->thread) : static_cast<const MadeCell*>(inner)->future;
     }
+    if (Status s = WriteRecord(*record, chained, to); !s.ok()) return s.failure();
     if (record->phase == Phase::kEnded) continue;
     if (record->phase == Phase::kWaiting || record->phase == Phase::kForeign) parked.push_back(record);
     Result<vm::Checkpoint> checkpoint = vm::WriteCheckpoint(*record->thread);
@@ -97,15 +99,19 @@ Result<std::string> Session::WriteDown(const ThreadRecord& running) {
   for (const auto& [hash, bytes] : segments_) session.add_segments(bytes);
 
   // Those that wait go first, to wait again in the order in which they do now; then everything runs on as it would.
-  std::sort(parked.begin(), parked.end(),
-            [](const ThreadRecord* a, const ThreadRecord* b) { return a->parked < b->parked; });
-  for (const ThreadRecord* record : parked) session.add_turns(record->tid);
-  session.add_turns(running.tid);
+  // Before them those that have a place, which they take again.
+  std::sort(parked.begin(), parked.end(), [](const ThreadRecord* a, const ThreadRecord* b) {
+    const bool a_inside = a->call != nullptr && a->call->admission != nullptr && a->call->admission->inside();
+    const bool b_inside = b->call != nullptr && b->call->admission != nullptr && b->call->admission->inside();
+    return a_inside != b_inside ? a_inside : a->parked < b->parked;
+  });
+  for (const ThreadRecord* record : parked) session.add_turns(std::string(record->tid()));
+  session.add_turns(std::string(running.tid()));
   for (const ThreadRecord* record : scheduler_.ReadyInOrder()) {
-    if (record->session == this && record->phase == Phase::kReady) session.add_turns(record->tid);
+    if (record->session == this && record->phase == Phase::kReady) session.add_turns(std::string(record->tid()));
   }
   for (const ThreadRecord* record : queued_) {
-    if (record->phase == Phase::kReady) session.add_turns(record->tid);
+    if (record->phase == Phase::kReady) session.add_turns(std::string(record->tid()));
   }
 
   for (const auto& [key, cell] : cells_) {
@@ -117,7 +123,7 @@ Result<std::string> Session::WriteDown(const ThreadRecord& running) {
   for (const auto& [name, queue] : events_) {
     proto::SessionEvents* to = session.add_events();
     to->set_name(name);
-    for (const FutureCell* cell : queue.waiting) {
+    for (const MadeCell* cell : queue.waiting) {
       if (Status s = WriteValue(cell->future, to->add_waiting()); !s.ok()) return s.failure();
     }
     for (const Value& value : queue.kept) {
@@ -129,7 +135,7 @@ Result<std::string> Session::WriteDown(const ThreadRecord& running) {
     to->set_key(key);
     if (Status s = WriteValue(value, to->mutable_value()); !s.ok()) return s.failure();
   }
-  for (const FutureCell* cell : failures_) session.add_failures(cell->thread->tid);
+  for (const FutureCell* cell : failures_) session.add_failures(std::string(cell->thread->tid()));
   return session.SerializeAsString();
 }
 

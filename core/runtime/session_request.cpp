@@ -33,7 +33,7 @@ bool Session::AnswerAlone(ThreadRecord& record) {
   if (request.kind != RequestKind::kHost) return false;
   Value answer;
   switch (
-      AnswerHostAlone({sid_, record.tid, *runtime_->options_.clock, *runtime_->options_.output}, request, &answer)) {
+      AnswerHostAlone({sid_, record.tid(), *runtime_->options_.clock, *runtime_->options_.output}, request, &answer)) {
     case HostAnswer::kNotMine:
       return false;
     case HostAnswer::kValue:
@@ -78,9 +78,16 @@ Session::Handled Session::HandleSpawn(ThreadRecord& record) {
   std::vector<Value> arguments;
   arguments.reserve(request.arguments.size() - 1);
   for (Value& argument : request.arguments.subspan(1)) arguments.push_back(std::move(argument));
-  const ThreadRecord* child = Spawn(record, step, request.arguments[0], std::move(arguments), request.keywords);
+  std::unique_ptr<Admission> admission;
+  if (!function_policies_.empty() && request.arguments[0].tag() == vm::Tag::kFunction) {
+    Value error;
+    admission = AdmissionToFunction(request.arguments[0].AsIndex(), arguments, request.keywords, &error);
+    if (!error.IsNull()) return RaiseHere(record, std::move(error));
+  }
+  ThreadRecord* child = Spawn(record, step, request.arguments[0], std::move(arguments), request.keywords);
   if (child == nullptr) return Handled::kParked;
-  return AnswerHere(record, MakeFuture(vm::FutureKind::kThread, vm::MakeString(child->tid), 0, 0, Value(), Value()));
+  child->admission = std::move(admission);
+  return AnswerHere(record, FutureOf(*child));
 }
 
 Session::Handled Session::HandleHost(ThreadRecord& record) {
@@ -188,10 +195,7 @@ bool Session::TimerMatters(const Timer& timer) const {
       if (cell->state != CellState::kPending) return false;
       if (cell->kind == vm::FutureKind::kTimeout) return true;
       // A timer that nobody waits for keeps no session alive.
-      for (const Waiter& waiter : cell->waiters) {
-        if (waiter.cell != nullptr || waiter.thread->generation == waiter.generation) return true;
-      }
-      return false;
+      return cell->waiters.AnyWaits();
     }
     case TimerKind::kThread: {
       const ThreadRecord* record = static_cast<const ThreadRecord*>(timer.target);

@@ -26,14 +26,14 @@ std::string Place(const vm::Thread& thread) {
 
 std::string NameOfCell(const FutureCell& first) {
   const FutureCell* cell = &first;
-  while (cell->chained_to != nullptr) cell = cell->chained_to;
+  while (cell->IsChained()) cell = cell->inner;
   switch (cell->kind) {
     case FutureKind::kThread:
-      return "thread " + cell->thread->tid;
+      return "thread " + std::string(cell->thread->tid());
     case FutureKind::kEvent:
-      return "event(" + SourceForm(cell->future.As<vm::Future>()->text) + ")";
+      return "event(" + SourceForm(static_cast<const MadeCell*>(cell)->Made().text) + ")";
     case FutureKind::kRequest:
-      return "request(" + SourceForm(cell->future.As<vm::Future>()->text) + ")";
+      return "request(" + SourceForm(static_cast<const MadeCell*>(cell)->Made().text) + ")";
     case FutureKind::kTimer:
     case FutureKind::kTimeout:
       return "a timer";
@@ -54,24 +54,26 @@ std::string Session::WhatItWaitsFor(const ThreadRecord& record) const {
     }
     // A wait for nothing, such as race([]).
     if (what.empty()) what = "the first of no futures";
+  } else if (record.wait == WaitKind::kPlace) {
+    what = "a place among those of `" + PlaceOf(record).limiter().name() + "` that may run at once";
   } else {
     what = "a turn to run";
   }
-  return "thread " + record.tid + " waits for " + what + " at " + Place(*record.thread);
+  return "thread " + std::string(record.tid()) + " waits for " + what + " at " + Place(*record.thread);
 }
 
 void Session::EndStuck() {
   if (ended_) return;
   std::vector<const ThreadRecord*> waiting;
-  for (const auto& [tid, record] : threads_) {
+  for (const auto& record : threads_) {
     if (record->phase != Phase::kEnded) waiting.push_back(record.get());
   }
   std::sort(waiting.begin(), waiting.end(), [](const ThreadRecord* a, const ThreadRecord* b) {
-    return a->depth != b->depth ? a->depth < b->depth : a->tid < b->tid;
+    return a->depth != b->depth ? a->depth < b->depth : a->tid() < b->tid();
   });
   std::string message = "nothing can happen any more: ";
   if (waiting.empty()) {
-    assert(main_->cell.chained_to != nullptr);
+    assert(main_->cell.IsChained());
     message += "the result is that of " + NameOfCell(main_->cell) + ", which can never come";
   }
   for (size_t i = 0; i < waiting.size() && i < kThreadsTold; ++i) {
@@ -84,7 +86,7 @@ void Session::EndStuck() {
   if (!waiting.empty()) {
     const ThreadRecord& first = *waiting.front();
     error.As<vm::Error>()->trace = first.thread->TraceHere();
-    error = WithWholeTrace(std::move(error), first.tid, first.site.get(), *program_);
+    error = WithWholeTrace(std::move(error), first.tid(), first.site, *program_);
   }
   EndNow(SessionStatus::kFailed, std::move(error));
 }

@@ -37,14 +37,15 @@ Status Session::TakeUpThread(const proto::SessionThread& from, const vm::Segment
   if (!from.owner().empty()) {
     const auto found = threads_.find(from.owner());
     if (found == threads_.end()) return Damaged("thread " + from.tid() + " without the one that spawned it");
-    owner = found->second.get();
+    owner = found->get();
   }
-  ThreadRecord& record = *AddThread(from.tid(), owner, from.depth());
+  ThreadRecord& record = *AddThread(vm::MakeString(from.tid()), owner, from.depth());
   if (owner == nullptr) main_ = &record;
   record.started = from.started();
   record.cancel_requested = from.cancel_requested();
   record.cancel_raised = from.cancel_raised();
-  record.grace_end_ns = from.grace_end_unix_ns();
+  if (record.cancel_raised) record.Seldom().grace_end_ns = from.grace_end_unix_ns();
+  record.priority = from.priority();
   record.has_effect_step = from.has_effect_step();
   record.effect_step = from.effect_step();
   record.wake_ns = from.wake_unix_ns();
@@ -54,14 +55,15 @@ Status Session::TakeUpThread(const proto::SessionThread& from, const vm::Segment
     record.call->losses = from.losses();
   }
   if (owner != nullptr) {
-    auto site = std::make_shared<SpawnSite>();
+    auto site = std::make_unique<SpawnSite>();
     site->outer = owner->site;
-    site->tid = owner->tid;
+    site->tid = owner->tid();
     for (int i = 0; i + 1 < from.site_size(); i += 2) {
       if (from.site(i) >= program_->functions().size()) return Damaged("a function that is not there");
       site->places.push_back({from.site(i), from.site(i + 1)});
     }
-    record.site = std::move(site);
+    record.site = site.get();
+    sites_.push_back(std::move(site));
   }
   if (from.answered() > static_cast<uint32_t>(AnswerKind::kError)) return Damaged("an unknown answer");
   record.answered = static_cast<AnswerKind>(from.answered());
@@ -84,15 +86,21 @@ Status Session::TakeUpThread(const proto::SessionThread& from, const vm::Segment
   record.thread = std::move(*thread);
   record.asked = record.thread->state() == vm::RunState::kRequest;
   if (!record.asked && record.answered == AnswerKind::kValue) return Damaged("an answer to no question");
+  if (from.limited_function() > 0) {
+    const auto policy = function_policies_.find(from.limited_function() - 1);
+    if (policy == function_policies_.end() || policy->second.limiter == nullptr) return Damaged("an unknown limit");
+    record.admission = std::make_unique<Admission>(policy->second.limiter, from.running_key(), from.begins_key());
+    if (record.started) record.admission->TakePlace();
+  }
   if (record.cancel_raised) {
-    scheduler_.SetTimer({record.grace_end_ns, 0, this, TimerKind::kTerminate, 0, &record});
+    scheduler_.SetTimer({record.seldom->grace_end_ns, 0, this, TimerKind::kTerminate, 0, &record});
   }
   return Unit{};
 }
 
 // First all cells, then what ties them together: a timeout may be of any other.
 Status Session::TakeUpCells(const proto::Session& from) {
-  std::vector<FutureCell*> pending_timeouts;
+  std::vector<MadeCell*> pending_timeouts;
   for (const proto::SessionCell& cell : from.cells()) {
     Result<Value> future = vm::DecodeValue(cell.future(), program_.get());
     if (!future.ok()) return future.failure();
@@ -100,24 +108,23 @@ Status Session::TakeUpCells(const proto::Session& from) {
     const vm::Future* f = future->As<vm::Future>();
     if (f->kind == vm::FutureKind::kThread || f->id.tag() != vm::Tag::kString) return Damaged("an unknown future");
     vm::Share(*future);
-    const auto [place, added] = cells_.try_emplace(CellKey(*f));
+    const auto [place, added] = cells_.try_emplace(f);
     if (!added) return Damaged("a future that is there twice");
-    FutureCell& taken = place->second;
+    MadeCell& taken = place->second;
     taken.kind = f->kind;
-    taken.deadline_ns = f->deadline_unix_ns;
     taken.made_ns = cell.made_unix_ns();
     taken.future = *future;
     if (Status s = TakeUpOutcome(cell.outcome(), &taken); !s.ok()) return s;
     if (taken.kind == vm::FutureKind::kTimeout) pending_timeouts.push_back(&taken);
   }
-  for (FutureCell* cell : pending_timeouts) {
-    const Value& inner = cell->future.As<vm::Future>()->inner;
+  for (MadeCell* cell : pending_timeouts) {
+    const Value& inner = cell->Made().inner;
     cell->inner = inner.tag() == vm::Tag::kFuture ? CellOf(inner) : nullptr;
     if (cell->inner == nullptr) return Damaged("a timeout of nothing");
     if (cell->state != CellState::kPending) continue;
-    Subscribe(*cell->inner, {.cell = cell});
+    Subscribe(*cell->inner, Waiter::Of(cell));
     cell->armed = true;
-    scheduler_.SetTimer({cell->deadline_ns, 0, this, TimerKind::kFuture, 0, cell});
+    scheduler_.SetTimer({cell->Made().deadline_unix_ns, 0, this, TimerKind::kFuture, 0, cell});
   }
   for (const proto::SessionEvents& events : from.events()) {
     EventQueue& queue = events_[events.name()];
@@ -125,8 +132,8 @@ Status Session::TakeUpCells(const proto::Session& from) {
       Result<Value> future = vm::DecodeValue(bytes, program_.get());
       if (!future.ok()) return future.failure();
       FutureCell* cell = future->tag() == vm::Tag::kFuture ? CellOf(*future) : nullptr;
-      if (cell == nullptr) return Damaged("an event that nobody asked for");
-      queue.waiting.push_back(cell);
+      if (cell == nullptr || cell->kind == vm::FutureKind::kThread) return Damaged("an event that nobody asked for");
+      queue.waiting.push_back(static_cast<MadeCell*>(cell));
     }
     for (const std::string& bytes : events.kept()) {
       Result<Value> value = vm::DecodeValue(bytes, program_.get());
@@ -175,7 +182,7 @@ Status Session::TakeUp(std::string_view bytes) {
     Result<Value> future = vm::DecodeValue(thread.chained_to(), program_.get());
     if (!future.ok()) return future.failure();
     if (future->tag() != vm::Tag::kFuture) return Damaged("a chain to no future");
-    Chain(threads_.at(thread.tid())->cell, *future);
+    Chain((*threads_.find(thread.tid()))->cell, *future);
   }
   for (const proto::SessionPublished& published : session.published()) {
     Result<Value> value = vm::DecodeValue(published.value(), program_.get());
@@ -185,14 +192,13 @@ Status Session::TakeUp(std::string_view bytes) {
   }
   for (const std::string& tid : session.failures()) {
     const auto found = threads_.find(tid);
-    if (found == threads_.end() || found->second->cell.state != CellState::kFailed)
-      return Damaged("an unknown failure");
-    failures_.push_back(&found->second->cell);
+    if (found == threads_.end() || (*found)->cell.state != CellState::kFailed) return Damaged("an unknown failure");
+    failures_.push_back(&(*found)->cell);
   }
   for (const std::string& tid : session.turns()) {
     const auto found = threads_.find(tid);
-    if (found == threads_.end() || found->second->phase == Phase::kEnded) return Damaged("a turn of no thread");
-    scheduler_.MakeReady(found->second.get());
+    if (found == threads_.end() || (*found)->phase == Phase::kEnded) return Damaged("a turn of no thread");
+    scheduler_.MakeReady(found->get());
   }
   if (!session.output().empty()) runtime_->options_.output->Write("", session.output());
   return Unit{};

@@ -74,7 +74,7 @@ Session::Handled Session::HostWait(ThreadRecord& record) {
   for (uint32_t i = 0; i < record.several->cells.size(); ++i) {
     FutureCell* cell = record.several->cells[i];
     if (cell != nullptr && cell->state == CellState::kPending) {
-      Subscribe(*cell, {.thread = &record, .generation = record.generation, .index = i});
+      Subscribe(*cell, Waiter::Of(&record, i));
     }
   }
   return Handled::kParked;
@@ -136,10 +136,7 @@ Session::Handled Session::HostAbandon(ThreadRecord& record) {
     const FutureCell* cell = CellOf(list->items[i]);
     if (cell == nullptr || cell->kind != vm::FutureKind::kThread || cell->state != CellState::kPending) continue;
     if (cell->thread->owner != &record && !TEAL_MUTANT("all_cancels_threads_of_others")) continue;
-    const bool wanted = std::any_of(cell->waiters.begin(), cell->waiters.end(), [](const Waiter& w) {
-      return w.cell != nullptr || w.thread->generation == w.generation;
-    });
-    if (wanted) continue;
+    if (cell->waiters.AnyWaits()) continue;
     abandoned = ListAppend(std::move(abandoned), list->items[i]);
     Cancel(*cell->thread);
   }

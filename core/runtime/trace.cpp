@@ -9,9 +9,9 @@ namespace teal::runtime {
 
 using vm::Value;
 
-std::shared_ptr<const SpawnSite> SpawnSiteOf(const vm::Thread& spawner, std::shared_ptr<const SpawnSite> outer) {
-  auto site = std::make_shared<SpawnSite>();
-  site->outer = std::move(outer);
+std::unique_ptr<const SpawnSite> SpawnSiteOf(const vm::Thread& spawner, const SpawnSite* outer) {
+  auto site = std::make_unique<SpawnSite>();
+  site->outer = outer;
   site->tid = spawner.tid();
   const std::vector<vm::FrameView> stack = spawner.Stack();
   const vm::Function* const functions = spawner.program()->functions().data();
@@ -44,7 +44,7 @@ Value WithWholeTrace(Value error, std::string_view tid, const SpawnSite* site, c
   const vm::Error* old = error.As<vm::Error>();
   if (site == nullptr || !BeginsIn(old->trace, tid)) return error;
   std::vector<const SpawnSite*> chain;
-  for (const SpawnSite* s = site; s != nullptr; s = s->outer.get()) chain.push_back(s);
+  for (const SpawnSite* s = site; s != nullptr; s = s->outer) chain.push_back(s);
   Value trace = vm::MakeList();
   for (auto s = chain.rbegin(); s != chain.rend(); ++s) {
     for (const SpawnSite::Place& place : (*s)->places) {

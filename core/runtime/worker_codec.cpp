@@ -132,7 +132,7 @@ class Encoder {
       return Problem("secret", Path() + " is the secret `" + std::string(value.Text()) + "`, which has no value" +
                                    (text.empty() ? "" : ": " + text));
     }
-    if (!IsUtf8(text))
+    if (!vm::IsValidUtf8(text))
       return Problem("secret", Path() + ": the secret `" + std::string(value.Text()) + "` is no UTF-8 text");
     w_.Text(text);
     secrets_->push_back(std::move(text));
@@ -285,7 +285,7 @@ bool DecodeWorkerPayload(std::string_view payload, Value* value) {
         one = Value::Float(number);
         break;
       case 'u':
-        good = r.Text(&text) && IsUtf8(text);
+        good = r.Text(&text) && vm::IsValidUtf8(text);
         if (good) one = vm::MakeString(text);
         break;
       case 's':

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/vm/value.h"
+
 namespace teal::runtime {
 
 static_assert(std::endian::native == std::endian::little, "fixed-width fields are copied as they are in memory");
@@ -179,61 +181,15 @@ bool MarshalReader::DictEnd() {
 
 // ---- UTF-8
 
-namespace {
-
-// Length of the valid sequence at the front of `text`, 0 if there is none. Precondition: `text` is not empty.
-size_t SequenceLength(std::string_view text) {
-  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto follows = [&](size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (!follows(1) || !follows(2)) return 0;
-    if (first == 0xe0 && byte(1) < 0xa0) return 0;   // overlong
-    if (first == 0xed && byte(1) >= 0xa0) return 0;  // surrogate
-    return 3;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    if (!follows(1) || !follows(2) || !follows(3)) return 0;
-    if (first == 0xf0 && byte(1) < 0x90) return 0;   // overlong
-    if (first == 0xf4 && byte(1) >= 0x90) return 0;  // above U+10FFFF
-    return 4;
-  }
-  return 0;
-}
-
-// Number of bytes at the front that are ASCII, counted by eights.
-size_t AsciiPrefix(std::string_view text) {
-  size_t i = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    uint64_t word;
-    std::memcpy(&word, text.data() + i, sizeof word);
-    if ((word & 0x8080808080808080u) != 0) break;
-  }
-  while (i < text.size() && static_cast<unsigned char>(text[i]) < 0x80) i++;
-  return i;
-}
-
-}  // namespace
-
-bool IsUtf8(std::string_view text) {
-  while (true) {
-    text.remove_prefix(AsciiPrefix(text));
-    if (text.empty()) return true;
-    const size_t length = SequenceLength(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-}
-
 std::string ToUtf8(std::string_view text) {
-  if (IsUtf8(text)) return std::string(text);
+  if (vm::IsValidUtf8(text)) return std::string(text);
   std::string out;
   while (!text.empty()) {
-    const size_t length = SequenceLength(text);
-    out.append(length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length));
-    text.remove_prefix(length == 0 ? 1 : length);
+    size_t length = 1;
+    while (length <= 4 && !vm::IsValidUtf8(text.substr(0, length))) length++;
+    const bool valid = length <= 4;
+    out.append(valid ? text.substr(0, length) : std::string_view("\xef\xbf\xbd"));
+    text.remove_prefix(valid ? length : 1);
   }
   return out;
 }

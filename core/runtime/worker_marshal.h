@@ -91,8 +91,6 @@ class MarshalReader {
   bool failed_ = false;
 };
 
-// Whether `text` is UTF-8 without surrogates and overlong forms.
-bool IsUtf8(std::string_view text);
 // `text` with every byte that is no part of UTF-8 replaced by U+FFFD.
 std::string ToUtf8(std::string_view text);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/runtime/worker_marshal.h"
+#include "core/vm/value.h"
 
 namespace teal::runtime {
 
@@ -97,7 +98,7 @@ class ValueChecker {
         return true;
       case 'u':
         if (!r.Text(&text)) return false;
-        if (!IsUtf8(text)) {
+        if (!vm::IsValidUtf8(text)) {
           Problem("type",
                   "is a str with a lone surrogate, which is no Unicode text; "
                   "encode it, for instance with value.encode('utf-8', 'surrogateescape')");
@@ -181,7 +182,7 @@ class ValueChecker {
     std::string_view text;
     int64_t integer = 0;
     bool fits = true;
-    if (key.Peek() == 'u' && key.Text(&text) && IsUtf8(text) && text.size() <= 60) {
+    if (key.Peek() == 'u' && key.Text(&text) && vm::IsValidUtf8(text) && text.size() <= 60) {
       for (const char c : text) {
         const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
         if (!word) return "[\"" + std::string(text) + "\"]";

@@ -1,10 +1,19 @@
 #include "core/runtime/worker_messages.h"
 
+#include <algorithm>
+
 #include <cassert>
 #include <cstring>
 #include <limits>
 
 namespace teal::runtime {
+
+bool WorkerFunctionInfo::Names(std::string_view parameter) const {
+  const auto has = [parameter](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), parameter) != names.end();
+  };
+  return any_keyword || has(positional) || has(keywords);
+}
 
 namespace {
 
@@ -194,11 +203,16 @@ void ReadFailure(FieldReader& r, WorkerLoadFailure* failure) {
 void ReadLoaded(FieldReader& r, WorkerMessage* message) {
   const uint32_t functions = r.Sequence();
   for (uint32_t i = 0; i < functions && r.ok(); i++) {
-    r.Sequence(3);
+    r.Sequence(6);
     WorkerFunctionInfo& info = message->functions.emplace_back();
     info.is_async = r.Bool();
     info.arguments_min = static_cast<int>(r.Int(0, 65535));
     info.arguments_max = static_cast<int>(r.Int(-1, 65535));
+    for (std::vector<std::string>* names : {&info.positional, &info.keywords}) {
+      const uint32_t count = r.Sequence();
+      for (uint32_t name = 0; name < count && r.ok(); name++) names->push_back(r.Text());
+    }
+    info.any_keyword = r.Bool();
   }
   const uint32_t failures = r.Sequence();
   for (uint32_t i = 0; i < failures && r.ok(); i++) ReadFailure(r, &message->failures.emplace_back());

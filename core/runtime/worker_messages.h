@@ -28,7 +28,12 @@ struct WorkerModule {
 struct WorkerFunctionInfo {
   bool is_async = false;
   int arguments_min = 0;
-  int arguments_max = -1;  // -1: no limit
+  int arguments_max = -1;               // -1: no limit
+  std::vector<std::string> positional;  // the names of positional parameters, in order
+  std::vector<std::string> keywords;    // the names of those that are given by name only
+  bool any_keyword = false;             // takes others by name as well
+  // Whether a call can give it a value under this name.
+  bool Names(std::string_view parameter) const;
   // Whether Python would take `count` positional arguments (keyword arguments may still fill a gap).
   bool Takes(int count) const { return count >= arguments_min && (arguments_max < 0 || count <= arguments_max); }
 };

@@ -92,6 +92,7 @@ uint64_t WorkerPool::Impl::Call(CallRequest request) {
   auto task = std::make_unique<Task>();
   task->function = request.function;
   task->tag = request.tag;
+  task->priority = request.priority;
   task->timeout = request.timeout;
   task->heartbeat_timeout = request.heartbeat_timeout;
   task->done = std::move(request.done);
@@ -124,7 +125,7 @@ uint64_t WorkerPool::Impl::Call(CallRequest request) {
     Wake();
     return id;
   }
-  (IsAsync(task->function) ? coroutine_queue_ : def_queue_).push_back(std::move(task));
+  Enqueue(std::move(task));
   Dispatch(now);
   if (InTurn()) return id;  // flushed when its callbacks have run, with what else they add
   for (const auto& slot : slots_) {
@@ -190,6 +191,14 @@ void WorkerPool::Impl::Wake() {
 }
 
 // ---- Which process gets which call
+
+// Behind all that are as important.
+void WorkerPool::Impl::Enqueue(TaskPtr task) {
+  std::deque<TaskPtr>& queue = IsAsync(task->function) ? coroutine_queue_ : def_queue_;
+  auto at = queue.end();
+  while (at != queue.begin() && (*std::prev(at))->priority < task->priority) --at;
+  queue.insert(at, std::move(task));
+}
 
 void WorkerPool::Impl::Dispatch(TimePoint now) {
   while (!coroutine_queue_.empty()) {

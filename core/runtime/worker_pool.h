@@ -57,6 +57,7 @@ struct CallRequest {
   WorkerCallContext context;
   std::chrono::nanoseconds timeout{0};            // of execution, from when it begins; 0: none
   std::chrono::nanoseconds heartbeat_timeout{0};  // between heartbeats, or the beginning and the first; 0: none
+  float priority = 0;                             // of calls that wait, the larger goes first
   uint64_t tag = 0;                               // the caller's own; what it prints comes with it
   // Called exactly once, on the pool's thread or the one that drives it, without locks held; must not block. May call
   // Call and Cancel.

@@ -52,6 +52,7 @@ class WorkerPool::Impl {
     uint64_t wire_id = 0;  // in the slot's process; rises in the order of sending
     uint32_t function = 0;
     uint64_t tag = 0;
+    float priority = 0;
     std::string message;  // encoded CALL
     size_t id_at = 0;     // where its id is
     std::chrono::nanoseconds timeout{0}, heartbeat_timeout{0};
@@ -119,6 +120,7 @@ class WorkerPool::Impl {
   using Actions = std::vector<Action>;
 
   // ---- worker_pool.cpp; all with mu_ held
+  void Enqueue(TaskPtr task);
   void Dispatch(TimePoint now);
   Slot* PickForDef(double cost_us) const;
   Slot* PickForCoroutine() const;

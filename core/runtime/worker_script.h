@@ -1,5 +1,5 @@
-// The text of workers/python/teal_worker.py, which the build makes part of the library (cmake/TealEmbed.cmake), so
-// that an installed `teal` needs no file beside it.
+// The text of the Python worker, joined from its parts in workers/python/teal_worker.parts, which the build makes part
+// of the library (cmake/TealEmbed.cmake), so that an installed `teal` needs no file beside it.
 #pragma once
 
 #include <string_view>

@@ -2,7 +2,7 @@
 
 import marshal
 
-LOADED_FINE = (1, [(False, 0, -1), (True, 2, 3)], [])
+LOADED_FINE = (1, [(False, 0, -1, ["x"], ["flag"], False), (True, 2, 3, [], [], True)], [])
 LOADED_BADLY = (1, [], [("m", "f", "missing_function", "m.py has no `f`", "m.py", 0, "define it", ""),
                         ("n", None, "syntax", "invalid syntax", "n.py", 3, None, "  File \"n.py\", line 3\n")])
 VALUES = [None, True, False, 0, -1, 2**31 - 1, 2**31, -2**63, 2**63 - 1, 2**63, 10**40, 1.5, float("inf"), float("nan"), "", "né\0",

@@ -3,7 +3,6 @@
 import collections
 import datetime
 import enum
-import importlib.util
 import marshal
 import os
 import socket
@@ -12,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import unittest
 
-WORKER = os.path.join(os.path.dirname(__file__), "..", "..", "workers", "python", "teal_worker.py")
-spec = importlib.util.spec_from_file_location("teal_worker", WORKER)
-worker = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(worker)
+import worker_text
+
+worker = types.ModuleType("teal_worker")
+exec(compile(worker_text.read(), worker_text.NAME, "exec"), worker.__dict__)
 
 
 class Values(unittest.TestCase):
@@ -120,10 +120,13 @@ class Conversation(unittest.TestCase):
         self.sock.settimeout(20)
         shared = tempfile.TemporaryFile()
         shared.truncate(4096)
+        text = os.path.join(self.folder.name, worker_text.NAME)
+        with open(text, "w", encoding="utf-8") as file:
+            file.write(worker_text.read())
         start = ("import os,sys; os.dup2(%d, 3); os.dup2(%d, 4); sys.argv=['x']; f=%r; "
                  "exec(compile(open(f).read(), f, 'exec'), {'__name__': '__main__', '__file__': f})")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", start % (child.fileno() + 100, shared.fileno() + 100, os.path.abspath(WORKER))],
+            [sys.executable, "-c", start % (child.fileno() + 100, shared.fileno() + 100, text)],
             pass_fds=self.moved(child, shared), stdin=subprocess.DEVNULL)
         child.close()
         shared.close()
@@ -161,7 +164,7 @@ class Conversation(unittest.TestCase):
         self.assertEqual(welcome[:2] + welcome[3:4], (0, 1, "marshal-2"))
         self.send((1, [("m", ["f", "nap"])]))
         (loaded,) = self.receive()
-        self.assertEqual(loaded, (1, [[False, 1, 1], [False, 0, 0]], []))
+        self.assertEqual(loaded, (1, [[False, 1, 1, ["x"], [], False], [False, 0, 0, [], [], False]], []))
 
     def call(self, number, function, *arguments):
         return (2, number, function, list(arguments), None, "s", "t", 1, 1, None, None)

@@ -3,6 +3,7 @@
 #include <limits>
 #include <random>
 
+#include "core/vm/value.h"
 #include "tests/unit/runtime/worker_testing.h"
 
 namespace teal::runtime {
@@ -118,8 +119,13 @@ std::string SampleFrame() {
   w.TupleHead(3);
   w.Int(1);
   w.ListHead(1);
-  w.ListHead(3);
+  w.ListHead(6);
   w.Bool(true), w.Int(1), w.Int(-1);
+  w.ListHead(2);
+  w.Text("x"), w.Text("y");
+  w.ListHead(1);
+  w.Text("z");
+  w.Bool(false);
   w.ListHead(1);
   w.ListHead(8);
   w.Text("m"), w.None(), w.Text("syntax"), w.Text("bad"), w.Text("m.py"), w.Int(3), w.None(), w.Text("");
@@ -155,6 +161,8 @@ TEST(WorkerMessages, ReadsEveryKind) {
   const std::vector<WorkerMessage>& m = messages.value();
   EXPECT_EQ(m[0].python, "3.11.2");
   EXPECT_EQ(m[1].failures.at(0).line, 3);
+  EXPECT_EQ(m[1].functions.at(0).positional, (std::vector<std::string>{"x", "y"}));
+  EXPECT_TRUE(m[1].functions.at(0).Names("z"));
   EXPECT_EQ(m[2].output.at(0).text, "printed");
   EXPECT_EQ(m[3].trace.at(0).function, "f");
   EXPECT_EQ(m[4].recalled.at(1), uint64_t{1} << 40);
@@ -214,12 +222,14 @@ TEST(WorkerMessages, NamesForeignTypes) {
   }
 }
 
-TEST(WorkerMarshal, ChecksUtf8) {
-  EXPECT_TRUE(IsUtf8("plain ascii, longer than eight \xc3\xa9 \xed\x9f\xbf \xf4\x8f\xbf\xbf"));
+TEST(WorkerMarshal, MakesTextOfBytes) {
+  const std::string good = "plain ascii, longer than eight \xc3\xa9 \xed\x9f\xbf \xf4\x8f\xbf\xbf";
+  EXPECT_EQ(ToUtf8(good), good);
+  EXPECT_EQ(ToUtf8("abcdefgh\x80 \xc3\xa9\xe2\x82"), "abcdefgh\xef\xbf\xbd \xc3\xa9\xef\xbf\xbd\xef\xbf\xbd");
   for (const char* bad : {"\xed\xa0\x80", "\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xff",
                           "abcdefgh\x80", "\xc3", "\xe2\x82"}) {
-    EXPECT_FALSE(IsUtf8(bad));
-    EXPECT_TRUE(IsUtf8(ToUtf8(bad)));
+    EXPECT_NE(ToUtf8(bad), bad);
+    EXPECT_TRUE(vm::IsValidUtf8(ToUtf8(bad)));
   }
 }
 

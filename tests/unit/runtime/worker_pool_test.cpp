@@ -21,6 +21,33 @@ TEST(WorkerPool, TellsWhatFunctionsAre) {
   EXPECT_EQ(p.report.python_version.substr(0, 2), "3.");
 }
 
+TEST(WorkerPool, TellsTheNamesOfParameters) {
+  TestPool p("def a(x, y=1, *, z): pass\ndef b(**others): pass\n", {"a", "b"});
+  p.Start();
+  ASSERT_EQ(p.report.functions.size(), 2u);
+  const WorkerFunctionInfo& a = p.report.functions[0];
+  EXPECT_EQ(a.positional, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(a.keywords, std::vector<std::string>{"z"});
+  EXPECT_TRUE(a.Names("y") && a.Names("z"));
+  EXPECT_FALSE(a.Names("others"));
+  EXPECT_TRUE(p.report.functions[1].Names("anything"));
+}
+
+TEST(WorkerPool, CallsOfLargerPriorityGoFirst) {
+  TestPool p("import time\ndef nap(): time.sleep(0.3)\ndef f(i): return i\n", {"nap", "f"});
+  p.options.pipelined_max = 1;
+  p.Start();
+  p.Begin("nap");
+  for (const float priority : {0.0f, 5.0f, -1.0f, 5.0f}) {
+    CallRequest request = p.Request("f", Args(1));
+    request.priority = priority;
+    p.Begin(std::move(request));
+  }
+  std::vector<uint64_t> orders;
+  for (uint64_t tag = 1; tag <= 5; tag++) orders.push_back(p.Wait(tag).order);
+  EXPECT_EQ(orders, (std::vector<uint64_t>{1, 4, 2, 5, 3}));
+}
+
 TEST(WorkerPool, GivesContextKeywordsAndKey) {
   TestPool p(R"(
 import teal
