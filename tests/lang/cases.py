@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass, field
 
 SECTIONS = ("program", "setup", "table", "output", "stdout", "stderr", "value", "error", "diagnostics", "exit")
-HEADERS = ("covers", "args", "function", "flags", "env", "modes", "main", "command", "unordered", "timeout", "stdin")
+HEADERS = ("covers", "args", "function", "flags", "env", "modes", "main", "command", "unordered", "timeout", "stdin",
+           "long")
 MODES = ("plain", "suspend", "noopt", "fmt")
 
 
@@ -40,6 +41,9 @@ class Case:
     @property
     def main(self):
         return self.headers.get("main", "main.tl")
+
+    def is_long(self, mode):
+        return mode in self.headers.get("long", "").split()
 
     def modes(self):
         return self.headers["modes"].split() if "modes" in self.headers else list(MODES)
