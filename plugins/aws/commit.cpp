@@ -45,6 +45,12 @@ struct Commits::Write {
   teal_version VersionOf(std::size_t i) const { return WithSpilled(version, spilled[i].has_value()); }
 };
 
+// Whether the record in the way of operation `i` is what this very commit has written.
+bool Commits::IsOwn(const Write& write, std::size_t i, const Json* item) {
+  const auto found = FoundIn(item);
+  return found && write.ops[i].kind == TEAL_PUT && SameCommit(found->version, write.version);
+}
+
 Task<CommitOutcome> Commits::Commit(Operation& operation, std::span<const teal_op> ops,
                                     std::string_view idempotency_key) {
   if (ops.size() == 1 && ops[0].kind == TEAL_CHECK) co_return co_await Check(operation, ops[0]);
@@ -62,7 +68,7 @@ Task<CommitOutcome> Commits::Commit(Operation& operation, std::span<const teal_o
   }
   Status prepared = co_await FindReplaced(operation, write);
   if (prepared) prepared = co_await Spill(operation, write);
-  if (!prepared) co_return co_await GiveUp(operation, write, std::move(prepared.error()));
+  if (!prepared) co_return co_await GiveUp(operation, write, prepared.error());
   if (ops.size() == 1) co_return co_await One(operation, write);
   co_return co_await Many(operation, write);
 }
@@ -189,13 +195,17 @@ Task<CommitOutcome> Commits::Many(Operation& operation, Write& write) {
       std::string codes;
       const std::size_t count =
           reasons != answer.body.end() && reasons->is_array() ? std::min(reasons->size(), write.ops.size()) : 0;
+      std::size_t failed = count;
       for (std::size_t i = 0; i < count; ++i) {
         const Json& reason = (*reasons)[i];
         const std::string code = reason.is_object() ? reason.value("Code", "") : "";
-        if (code == "ConditionalCheckFailed") {
-          co_return co_await Conflict(operation, write, static_cast<uint32_t>(i), Member(reason, "Item"));
-        }
+        if (code == "ConditionalCheckFailed" && (failed == count || IsOwn(write, i, Member(reason, "Item"))))
+          failed = i;
         if (code != "None" && codes.find(code) == std::string::npos) codes += (codes.empty() ? "" : ", ") + code;
+      }
+      if (failed < count) {
+        co_return co_await Conflict(operation, write, static_cast<uint32_t>(failed),
+                                    Member((*reasons)[failed], "Item"));
       }
       const auto because = [&codes](const char* code) { return codes.find(code) != std::string::npos; };
       failure.trouble = because("ValidationError")                                  ? Trouble::kOther
@@ -232,13 +242,13 @@ Task<CommitOutcome> Commits::Applied(Operation& operation, Write& write, teal_ve
 
 Task<CommitOutcome> Commits::Conflict(Operation& operation, Write& write, uint32_t failed_op, const Json* item) {
   auto found = FoundIn(item);
-  if (found && write.ops[failed_op].kind == TEAL_PUT && SameCommit(found->version, write.version)) {
+  if (IsOwn(write, failed_op, item)) {
     co_return co_await Applied(operation, write, WithSpilled(found->version, false));
   }
   if (write.unknown) {
-    co_return co_await GiveUp(
-        operation, write,
-        {TEAL_UNAVAILABLE, "an answer of DynamoDB was lost, and the record has another version now; read it"});
+    const Error lost{TEAL_UNAVAILABLE,
+                     "an answer of DynamoDB was lost, and the record has another version now; read it"};
+    co_return co_await GiveUp(operation, write, lost);
   }
   for (const std::string& object : write.uploaded) (void)co_await values_.Remove(operation, object);
   CommitOutcome out;
@@ -257,7 +267,8 @@ Task<CommitOutcome> Commits::Conflict(Operation& operation, Write& write, uint32
   co_return out;
 }
 
-Task<CommitOutcome> Commits::GiveUp(Operation& operation, Write& write, Error error) {
+Task<CommitOutcome> Commits::GiveUp(Operation& operation, Write& write, const Error& why) {
+  Error error = why;
   const auto put =
       std::find_if(write.ops.begin(), write.ops.end(), [](const teal_op& op) { return op.kind == TEAL_PUT; });
   if (write.unknown && put != write.ops.end() && !operation.Stopped()) {

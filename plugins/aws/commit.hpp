@@ -58,7 +58,8 @@ class Commits {
   Task<CommitOutcome> Applied(Operation& operation, Write& write, teal_version version);
   Task<CommitOutcome> Conflict(Operation& operation, Write& write, uint32_t failed_op, const Json* item);
   // Nothing more can be sent: the record itself may still tell.
-  Task<CommitOutcome> GiveUp(Operation& operation, Write& write, Error error);
+  Task<CommitOutcome> GiveUp(Operation& operation, Write& write, const Error& why);
+  static bool IsOwn(const Write& write, std::size_t i, const Json* item);
   std::optional<Doubt> Recall(std::string_view idempotency_key, uint64_t now);
   void Remember(const Write& write);
 

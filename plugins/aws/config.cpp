@@ -90,10 +90,9 @@ std::optional<std::string> ProcessEnvironment(const char* name) {
 }
 
 Result<Config> ParseConfig(std::string_view json) {
-  const Json root = Json::parse(json, nullptr, false);
-  if (!root.is_object()) return Error{TEAL_INVALID, "aws: the section is no JSON object"};
+  Json top = Json::parse(json, nullptr, false);
+  if (!top.is_object()) return Error{TEAL_INVALID, "aws: the section is no JSON object"};
   Config config;
-  Json top = root;
   for (const auto& [key, slots] : std::map<std::string, Slots>{{"credentials",
                                                                 {{"access_key_id", &config.access_key_id},
                                                                  {"secret_access_key", &config.secret_access_key},

@@ -141,7 +141,10 @@ teal_status Open(const teal_host* host, teal_bytes config_json, teal_instance** 
     auto config = ParseConfig(View(config_json));
     if (!config) return plugin::Give(error, config.error());
     if (Status region = FindRegion(*config); !region) return plugin::Give(error, region.error());
-    const teal_host ours = TakeIn(host);
+    const teal_host ours = TakeIn(host);  // an older host's is shorter (LIFE-8)
+    if (ours.log == nullptr || ours.now_unix_ns == nullptr) {
+      return plugin::Give(error, {TEAL_UNSUPPORTED, "aws: the host has no log or no clock; use a newer Teal"});
+    }
     const auto* const http =
         ours.service == nullptr ? nullptr : static_cast<const teal_http*>(ours.service(host, "teal.host.http/1"));
     if (http == nullptr || !Has(*http, http->send) || !Has(*http, http->cancel)) {

@@ -9,7 +9,7 @@ void TEAL_CALL Close(teal_instance* instance) {
 }
 
 const void* TEAL_CALL GetInterface(const char* id) {
-  return std::string_view(id) == "teal.memory/1" ? &teal::aws::kMemoryTable : nullptr;
+  return id != nullptr && std::string_view(id) == "teal.memory/1" ? &teal::aws::kMemoryTable : nullptr;
 }
 
 teal_status TEAL_CALL Cancel(teal_instance* instance, uint64_t op_id) {

@@ -2,6 +2,8 @@
 // tasks of an instance run on its one loop thread (loop.hpp), so they share state without locks.
 //
 // A coroutine takes its arguments by reference only where the caller's own frame outlives it, which co_await ensures.
+// No aggregate made by braces stands in an expression with co_await, unless it is trivial: g++ 12 copies it bit by bit
+// (GCC bug 104031 and its like). Give it a name first.
 #pragma once
 
 #include <coroutine>
