@@ -231,13 +231,17 @@ void Engine::Grow() {
 
 Engine::Slot* Engine::ForCommits() {
   bool other_live = false;
+  Slot* best = nullptr;
   for (std::size_t i = 1; i < slots_.size(); ++i) {
-    other_live = other_live || slots_[i].state == Slot::State::kLive;
-    if (slots_[i].state == Slot::State::kLive && slots_[i].flights.empty()) return &slots_[i];
+    Slot& slot = slots_[i];
+    if (slot.state != Slot::State::kLive) continue;
+    other_live = true;
+    if (slot.has_commits || slot.flights.size() >= kDepthMax) continue;
+    if (best == nullptr || slot.flights.size() < best->flights.size()) best = &slot;
   }
+  if (other_live) return best;
   Slot& first = slots_[0];
-  if (other_live || first.state != Slot::State::kLive || first.has_commits) return nullptr;
-  return &first;
+  return first.state == Slot::State::kLive && !first.has_commits ? &first : nullptr;
 }
 
 void Engine::DispatchCommits() {

@@ -18,13 +18,17 @@ int64_t Number(const std::string& state) {
   return state.empty() ? 0 : static_cast<int64_t>(std::strtoll(state.c_str(), nullptr, 36));
 }
 
-// The last line that has words: with several addresses libpq gives a line for each.
-std::string LastLine(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  const std::size_t end = text.rfind('\n');
-  if (end != std::string::npos) text = text.substr(end + 1);
-  const std::size_t begin = text.find_first_not_of(" \t");
-  return begin == std::string::npos ? std::string() : text.substr(begin);
+// The last line that says what happened: with several addresses libpq gives one for each, and hints on lines that begin
+// with a tab.
+std::string LastLine(std::string_view text) {
+  std::string last;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    if (!line.empty() && line[0] != '\t') last = line;
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+  return last;
 }
 
 bool Has(const std::string& text, std::string_view part) {

@@ -32,8 +32,8 @@ bool Migrate(Session& session, const Config& config, const Stop& stop, plugin::E
   if (!session.ReadFacts(stop, error)) return false;
   if (Newer(session, config, error)) return false;
   if (session.facts().schema_version == 0) {
-    const std::string make = "DO $do$ BEGIN IF to_regnamespace('\"" + config.schema +
-                             "\"') IS NULL THEN CREATE SCHEMA \"" + config.schema + "\"; END IF; END $do$";
+    const std::string make = "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '" + config.schema +
+                             "') THEN CREATE SCHEMA \"" + config.schema + "\"; END IF; END $do$";
     if (!session.Run(make.c_str(), stop, error)) return false;
   }
   for (int version = session.facts().schema_version; version < kSchemaVersion; ++version) {

@@ -169,8 +169,9 @@ bool Session::ReadFacts(const Stop& stop, plugin::Error& error) {
   const std::string sql =
       "SELECT pg_backend_pid()::text, pg_is_in_recovery()::text, current_setting('transaction_read_only'), "
       "current_setting('synchronous_commit'), current_setting('fsync'), "
-      "(to_regclass('" +
-      schema + ".meta') IS NOT NULL)::text";
+      // The tables themselves: names looked up by functions may come from a cache that is behind.
+      "EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '" +
+      config_->schema + "' AND c.relname = 'meta')::text";
   const Result row = Run(sql.c_str(), stop, error);
   if (!row) return false;
   const auto text = [&](int column) { return std::string(DataAt(row.get(), 0, column)); };

@@ -1,5 +1,5 @@
-// A server that speaks just enough of PostgreSQL's protocol to be logged in to, with a version of its own; with an empty
-// version it accepts and says nothing.
+// A server that speaks just enough of PostgreSQL's protocol to be logged in to, with a version of its own; with an
+// empty version it accepts and says nothing.
 #pragma once
 
 #include <atomic>

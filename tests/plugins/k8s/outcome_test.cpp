@@ -46,9 +46,10 @@ TEST_F(Outcome, ACreateWhoseAnswerIsLostIsToldAsApplied) {
 }
 
 TEST_F(Outcome, OfManyOperationsOneThatStandsProvesAll) {
-  const host::Op ops[] = {{.kind = TEAL_DELETE, .condition = TEAL_IF_VERSION, .partition = "p", .sort = "s", .expected = made},
-                          {.kind = TEAL_CHECK, .condition = TEAL_IF_ABSENT, .partition = "p", .sort = "t"},
-                          {.condition = TEAL_IF_ABSENT, .partition = "p", .sort = "z", .value = "v"}};
+  const host::Op ops[] = {
+      {.kind = TEAL_DELETE, .condition = TEAL_IF_VERSION, .partition = "p", .sort = "s", .expected = made},
+      {.kind = TEAL_CHECK, .condition = TEAL_IF_ABSENT, .partition = "p", .sort = "t"},
+      {.condition = TEAL_IF_ABSENT, .partition = "p", .sort = "z", .value = "v"}};
   proxy.Catch(Proxy::Mode::kDropAnswer);
   const auto result = store.memory().CommitNow(ops);
   EXPECT_TRUE(proxy.caught());
@@ -114,7 +115,8 @@ TEST_F(Outcome, ACommitOvertakenAfterItsAnswerWasLostIsNoConflict) {
     while (!over) {
       const auto now = plain.Get("p", "s");
       if (now && now->value == "mine") {
-        const host::Op op{.condition = TEAL_IF_VERSION, .partition = "p", .sort = "s", .value = "theirs", .expected = now->version};
+        const host::Op op{
+            .condition = TEAL_IF_VERSION, .partition = "p", .sort = "s", .value = "theirs", .expected = now->version};
         plain.memory().CommitNow({&op, 1});
       }
     }
