@@ -22,6 +22,7 @@ Command AddAsm(CLI::App& app, const Globals& globals);
 Command AddAst(CLI::App& app, const Globals& globals);
 Command AddTest(CLI::App& app, const Globals& globals);
 Command AddNew(CLI::App& app, const Globals& globals);
+Command AddPlugin(CLI::App& app, const Globals& globals);
 Command AddCompletion(CLI::App& app, const Globals& globals);
 
 }  // namespace teal::cli

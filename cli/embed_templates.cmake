@@ -1,5 +1,8 @@
 # Writes OUTPUT, the source of cli/templates.h: every file of EXAMPLES/<template> for the TEMPLATES (comma-separated),
-# but what only the tests need.
+# but what only the tests need and what builds leave. TABLE: the stem of the two names it defines.
+if(NOT TABLE)
+  set(TABLE kTemplateFile)
+endif()
 string(REPLACE "," ";" names "${TEMPLATES}")
 set(arrays "")
 set(table "")
@@ -8,7 +11,7 @@ foreach(name ${names})
   file(GLOB_RECURSE files RELATIVE ${EXAMPLES}/${name} ${EXAMPLES}/${name}/*)
   list(SORT files)
   foreach(file ${files})
-    if(file MATCHES "(^|/)(__pycache__|expected\\.txt|\\.)")
+    if(file MATCHES "(^|/)(__pycache__|expected\\.txt|\\.)|^(build|target)/|^Cargo\\.lock$")
       continue()
     endif()
     file(READ ${EXAMPLES}/${name}/${file} hex HEX)
@@ -20,4 +23,4 @@ foreach(name ${names})
   endforeach()
 endforeach()
 file(WRITE ${OUTPUT} "#include \"cli/templates.h\"\n\nnamespace teal::cli {\nnamespace {\n${arrays}}  // namespace\n\n"
-  "const TemplateFile kTemplateFiles[] = {\n${table}};\nconst int kTemplateFileCount = ${count};\n}  // namespace teal::cli\n")
+  "const TemplateFile ${TABLE}s[] = {\n${table}};\nconst int ${TABLE}Count = ${count};\n}  // namespace teal::cli\n")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace teal::cli {
 
@@ -11,6 +12,7 @@ enum ExitCode : int {
   kExitUsage = 2,   // usage, compile or config error
   kExitUnreachable = 3,
   kExitNotFound = 4,
+  kExitRefused = 5,  // key, permission, conflict; a library not to be trusted
   kExitMoved = 75,  // TEAL_MOVE_AT: the program was written down
   kExitInterrupted = 130,
 };
@@ -24,6 +26,7 @@ struct Globals {
   std::string backend = "local";
   std::string stage;
   std::string key;
+  std::vector<std::string> plugins;  // of --plugin
 
   // Whether what goes to stderr is coloured.
   bool ColorOnStderr() const;

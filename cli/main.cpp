@@ -12,7 +12,7 @@
 namespace teal::cli {
 namespace {
 
-constexpr const char* kCommands[] = {"run", "check", "fmt", "asm", "ast", "test", "new", "completion"};
+constexpr const char* kCommands[] = {"run", "check", "fmt", "asm", "ast", "test", "new", "plugin", "completion"};
 
 bool IsProgramFile(const std::string& word) {
   const auto ends = [&](const char* suffix) {
@@ -23,7 +23,8 @@ bool IsProgramFile(const std::string& word) {
 }
 
 bool TakesValue(const std::string& flag) {
-  return flag == "--color" || flag == "--project" || flag == "--backend" || flag == "--stage" || flag == "--key";
+  return flag == "--color" || flag == "--project" || flag == "--backend" || flag == "--stage" || flag == "--key" ||
+         flag == "--plugin";
 }
 
 // `teal FILE.tl …` is `teal run FILE.tl …`.
@@ -63,12 +64,14 @@ int Main(std::vector<std::string> words) {
   app.add_option("--backend", globals.backend, "where the program runs: local");
   app.add_option("--stage", globals.stage, "the stage of a backend");
   app.add_option("--key", globals.key, "the key of a host");
+  app.add_option("--plugin", globals.plugins, "a plugin to look at first: its manifest, library or folder")
+      ->allow_extra_args(false);
 
   const std::vector<Command> commands = {
       AddRun(app, globals), AddCheck(app, globals), AddFmt(app, globals), AddAsm(app, globals),
-      AddAst(app, globals), AddTest(app, globals),  AddNew(app, globals), AddCompletion(app, globals),
+      AddAst(app, globals), AddTest(app, globals),  AddNew(app, globals), AddPlugin(app, globals), AddCompletion(app, globals),
   };
-  static_assert(sizeof kCommands / sizeof *kCommands == 8);
+  static_assert(sizeof kCommands / sizeof *kCommands == 9);
 
   words = WithRun(std::move(words));
   KeepFromCli11(&words);

@@ -1,5 +1,5 @@
-// The projects that `teal new` makes: the folders examples/hello and examples/saga, made part of the command by the
-// build (cli/embed_templates.cmake).
+// The projects that `teal new` and `teal plugin new` make: folders of examples/ and examples/plugins/, made part of the
+// command by the build (cli/embed_templates.cmake).
 #pragma once
 
 #include <string_view>
@@ -14,5 +14,7 @@ struct TemplateFile {
 
 extern const TemplateFile kTemplateFiles[];
 extern const int kTemplateFileCount;
+extern const TemplateFile kPluginTemplateFiles[];
+extern const int kPluginTemplateFileCount;
 
 }  // namespace teal::cli

@@ -24,8 +24,10 @@ constexpr size_t kStackBytes = 64 * 1024;  // of the handlers, for the thread gu
 // Never freed: a handler on another thread may read one at any time.
 struct CrashGuard::Entry {
   std::atomic<bool> live{false};
-  char text[kTextBytes] = {};  // `plugin "x" crashed in open`
-  Entry* outer = nullptr;      // of the same thread
+  char what[kTextBytes] = {};         // `plugin "x"`
+  char doing[kTextBytes] = {};        // "open"
+  std::atomic<bool> given_up{false};  // nobody waits any more; a crash elsewhere is none of its
+  Entry* outer = nullptr;             // of the same thread
   void* stack = nullptr;
   stack_t stack_before{};
 };
@@ -54,12 +56,24 @@ void Say(const char* text) {
   }
 }
 
-void SayLine(const CrashGuard::Entry& entry, const char* how) {
+void SayCrash(const CrashGuard::Entry& entry, const char* how) {
   Say("\nteal: error: ");
-  Say(entry.text);
+  Say(entry.what);
+  Say(" crashed in ");
+  Say(entry.doing);
   Say(" (");
   Say(how);
   Say("); the process ends. Report it to the plugin's author, and take the plugin out to go on\n");
+}
+
+void SayCrashElsewhere(const CrashGuard::Entry& entry, const char* how) {
+  Say("\nteal: error: the process crashed (");
+  Say(how);
+  Say(") while ");
+  Say(entry.what);
+  Say(" was in ");
+  Say(entry.doing);
+  Say("\n");
 }
 
 void OnSignal(int number, siginfo_t* info, void*) {
@@ -67,10 +81,11 @@ void OnSignal(int number, siginfo_t* info, void*) {
   size_t index = 0;
   while (index + 1 < kSignalCount && kSignals[index] != number) ++index;
   if (t_innermost != nullptr) {
-    SayLine(*t_innermost, kNames[index]);
+    SayCrash(*t_innermost, kNames[index]);
   } else {
     for (const CrashGuard::Entry& entry : g_entries) {
-      if (entry.live.load(std::memory_order_acquire)) SayLine(entry, kNames[index]);
+      const bool open = entry.live.load(std::memory_order_acquire) && !entry.given_up.load(std::memory_order_acquire);
+      if (open) SayCrashElsewhere(entry, kNames[index]);
     }
   }
   for (size_t i = 0; i < kSignalCount; ++i) ::sigaction(kSignals[i], &g_before[i], nullptr);
@@ -80,7 +95,7 @@ void OnSignal(int number, siginfo_t* info, void*) {
 }
 
 void OnExit() {
-  if (t_innermost != nullptr) SayLine(*t_innermost, "it called exit");
+  if (t_innermost != nullptr) SayCrash(*t_innermost, "it called exit");
 }
 
 }  // namespace
@@ -96,7 +111,9 @@ CrashGuard::CrashGuard(const std::string& what, const char* doing)
   const std::lock_guard lock(g_mutex);
   if (!g_exit_watched) g_exit_watched = std::atexit(OnExit) == 0;
   if (entry_ != nullptr) {
-    std::snprintf(entry_->text, sizeof entry_->text, "%.100s crashed in %s", what.c_str(), doing);
+    std::snprintf(entry_->what, sizeof entry_->what, "%s", what.c_str());
+    std::snprintf(entry_->doing, sizeof entry_->doing, "%s", doing);
+    entry_->given_up = false;
     entry_->outer = t_innermost;
     t_innermost = entry_;
     void* const stack =
@@ -126,7 +143,6 @@ CrashGuard::~CrashGuard() {
     ::munmap(entry_->stack, kStackBytes);
     entry_->stack = nullptr;
   }
-  entry_->text[0] = '\0';
   entry_->live.store(false, std::memory_order_release);
 }
 
@@ -135,6 +151,7 @@ bool RunWithin(uint64_t ns_max, const std::string& what, const char* doing, std:
   struct Shared {
     std::mutex mutex;
     std::condition_variable ready;
+    CrashGuard::Entry* entry = nullptr;  // while `work` runs
     bool done = false;
     bool given_up = false;
   };
@@ -148,7 +165,14 @@ bool RunWithin(uint64_t ns_max, const std::string& what, const char* doing, std:
   std::thread([shared, what, doing, work = std::move(work), late = std::move(late)] {
     {
       const CrashGuard guard(what, doing);
+      {
+        const std::lock_guard lock(shared->mutex);
+        shared->entry = guard.entry();
+        if (shared->given_up && shared->entry != nullptr) shared->entry->given_up = true;
+      }
       work();
+      const std::lock_guard lock(shared->mutex);
+      shared->entry = nullptr;
     }
     std::unique_lock lock(shared->mutex);
     shared->done = true;
@@ -165,6 +189,7 @@ bool RunWithin(uint64_t ns_max, const std::string& what, const char* doing, std:
     const auto passed = static_cast<uint64_t>((std::chrono::steady_clock::now() - start).count());
     if (passed >= ns_max) {
       shared->given_up = true;
+      if (shared->entry != nullptr) shared->entry->given_up = true;
       return false;
     }
     shared->ready.wait_for(lock, std::chrono::nanoseconds(std::min<uint64_t>(ns_max - passed, 1'000'000'000)));

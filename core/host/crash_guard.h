@@ -22,6 +22,7 @@ class CrashGuard {
   CrashGuard& operator=(const CrashGuard&) = delete;
 
   struct Entry;
+  Entry* entry() const { return entry_; }  // NULL: one guard too many
 
  private:
   Entry* const entry_;

@@ -6,9 +6,11 @@
 
 #include <boost/dll/shared_library.hpp>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "core/host/file.h"
+#include "core/host/keep.h"
 
 namespace teal::host {
 namespace {
@@ -38,7 +40,8 @@ Result<HttpLibrary*> HttpLibrary::Load(const std::string& given) {
   HttpLibrary*& library = (*loaded)[path];
   if (library != nullptr) return library;
   try {
-    auto* const shared = new boost::dll::shared_library;  // never unloaded
+    const auto shared = std::make_shared<boost::dll::shared_library>();
+    KeepForEver(shared);  // never unloaded
     shared->load(path, static_cast<boost::dll::load_mode::type>(RTLD_NOW | RTLD_NODELETE | RTLD_LOCAL));
     const auto* const table = shared->get<const teal_http_library*()>(TEAL_HTTP_LIBRARY_ENTRY)();
     if (table == nullptr || table->struct_size != sizeof *table || table->version != TEAL_HTTP_LIBRARY_VERSION) {

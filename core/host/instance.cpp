@@ -7,6 +7,7 @@
 
 #include "core/host/call.h"
 #include "core/host/crash_guard.h"
+#include "core/host/keep.h"
 #include "core/host/pooled_tables.h"
 
 namespace teal::host {
@@ -219,7 +220,7 @@ Status Instance::Close() {
     impl_->closed.emplace(Unit{});
   } else {
     // A thread inside the plugin may use all of it at any time.
-    static_cast<void>(new std::shared_ptr<Impl>(impl_));
+    KeepForEver(impl_);
     impl_->closed.emplace(Fail(FailureCode::kUnavailable, Whose(plugin_) + ": " + (came_back ? "a call" : "its close") +
                                                               " did not come back within " + Milliseconds(ns_max) +
                                                               "; report it to the plugin's author"));

@@ -12,6 +12,7 @@
 
 #include "core/base/sha256.h"
 #include "core/host/plugin.h"
+#include "core/host/trust.h"
 
 namespace teal::host {
 namespace {
@@ -57,6 +58,18 @@ std::string WhyNoLibrary(const Elf64_Ehdr& header, size_t size) {
   }
   if (header.e_type != ET_DYN) return "is an object or a program, not a shared library; link it with -shared";
   return {};
+}
+
+// Whether every part that the loader maps is in the file: past its end a mapping gives SIGBUS, not an error.
+bool IsWhole(int fd, const Elf64_Ehdr& header, uint64_t size) {
+  if (header.e_phentsize != sizeof(Elf64_Phdr)) return false;
+  for (uint64_t i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr part{};
+    const auto at = static_cast<off_t>(header.e_phoff + i * sizeof part);
+    if (::pread(fd, &part, sizeof part, at) != static_cast<ssize_t>(sizeof part)) return false;
+    if (part.p_type == PT_LOAD && (part.p_offset > size || part.p_filesz > size - part.p_offset)) return false;
+  }
+  return true;
 }
 
 Result<std::string> HashOf(int fd, const std::string& path) {
@@ -116,10 +129,31 @@ Result<LibraryFile> OpenLibraryFile(const std::string& path) {
   const ssize_t got = ::pread(library.fd.get(), &header, sizeof header, 0);
   why = WhyNoLibrary(header, got < 0 ? 0 : static_cast<size_t>(got));
   if (!why.empty()) return refuse(why);
+  if (!IsWhole(library.fd.get(), header, static_cast<uint64_t>(status.st_size))) {
+    return refuse("is cut off; get or build it again");
+  }
   Result<std::string> hash = HashOf(library.fd.get(), path);
   if (!hash) return hash.failure();
   library.sha256 = std::move(hash).value();
   return library;
+}
+
+Result<LibraryFile> CheckLibrary(const Manifest& manifest, const TrustStore* trust) {
+  if (Status fits = CheckAbi(manifest); !fits) return fits.failure();
+  const auto refuse = [&](const std::string& why, FailureCode code = FailureCode::kInvalid) {
+    return Fail(code, "plugin \"" + manifest.id + "\": " + why);
+  };
+  Result<LibraryFile> file = OpenLibraryFile(manifest.LibraryPath());
+  if (!file) return refuse(file.failure().message, file.failure().code);
+  if (file->sha256 != manifest.sha256) {
+    return refuse("the library " + manifest.LibraryPath() + " has the SHA-256 " + file->sha256 +
+                  ", and its manifest says " + manifest.sha256 + "; one of them was changed or is of another build");
+  }
+  if (trust != nullptr && !trust->Contains(file->sha256)) {
+    return refuse("nobody trusted " + manifest.LibraryPath() +
+                  "; if you know where it comes from, run: teal plugin trust '" + manifest.path + "'");
+  }
+  return file;
 }
 
 }  // namespace teal::host

@@ -7,8 +7,11 @@
 
 #include "core/base/result.h"
 #include "core/host/file.h"
+#include "core/host/manifest.h"
 
 namespace teal::host {
+
+class TrustStore;
 
 struct LibraryFile {
   UniqueFd fd;
@@ -21,5 +24,9 @@ struct LibraryFile {
 // that others can write or that belongs to a stranger, what is no 64-bit shared library of this machine's kind, more
 // than kLibraryBytesMax.
 Result<LibraryFile> OpenLibraryFile(const std::string& path);
+
+// Everything LoadPlugin refuses before foreign code runs: the manifest's ABI, the file, its hash, trust (NULL: not
+// asked for). Failures begin with `plugin "ID"`.
+Result<LibraryFile> CheckLibrary(const Manifest& manifest, const TrustStore* trust);
 
 }  // namespace teal::host

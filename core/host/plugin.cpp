@@ -13,8 +13,9 @@
 #include <system_error>
 
 #include "core/host/crash_guard.h"
+#include "core/host/keep.h"
 #include "core/host/library_file.h"
-#include "core/host/trust.h"
+#include "core/host/search.h"
 
 namespace teal::host {
 namespace {
@@ -106,8 +107,8 @@ std::string WhyLies(const Manifest& manifest, const teal_plugin* table) {
 
 // Foreign code runs from here on.
 void LoadNow(const Manifest& manifest, Attempt& attempt) {
-  // Never destroyed: its destructor would unload.
-  auto* const library = new boost::dll::shared_library;
+  const auto library = std::make_shared<boost::dll::shared_library>();
+  KeepForEver(library);  // its destructor would unload
   try {
     library->load(attempt.path, static_cast<boost::dll::load_mode::type>(RTLD_NOW | RTLD_NODELETE | RTLD_LOCAL));
   } catch (const std::exception& e) {
@@ -144,18 +145,8 @@ const void* Plugin::Interface(const std::string& id) const {
 }
 
 Result<const Plugin*> LoadPlugin(const Manifest& manifest, const LoadOptions& options) {
-  if (Status fits = CheckAbi(manifest); !fits) return fits.failure();
-  Result<LibraryFile> file = OpenLibraryFile(manifest.LibraryPath());
-  if (!file) return Refuse(manifest, file.failure().message, file.failure().code);
-  if (file->sha256 != manifest.sha256) {
-    return Refuse(manifest, "the library " + manifest.LibraryPath() + " has the SHA-256 " + file->sha256 +
-                                ", and its manifest says " + manifest.sha256 +
-                                "; one of them was changed or is of another build");
-  }
-  if (options.trust != nullptr && !options.trust->Contains(file->sha256)) {
-    return Refuse(manifest, "nobody trusted " + manifest.LibraryPath() +
-                                "; if you know where it comes from, run: teal plugin trust '" + manifest.path + "'");
-  }
+  Result<LibraryFile> file = CheckLibrary(manifest, options.trust);
+  if (!file) return file.failure();
 
   Loaded& loaded = TheLoaded();
   const std::lock_guard lock(loaded.mutex);
@@ -193,6 +184,13 @@ Result<const Plugin*> LoadPlugin(const Manifest& manifest, const LoadOptions& op
   }
   if (!attempt->why.empty()) return Refuse(manifest, attempt->why);
   return loaded.by_hash[file->sha256] = new Plugin(manifest, attempt->table);
+}
+
+Result<const Plugin*> LoadFound(const FoundPlugin& found, const TrustStore& trust) {
+  if (!found.manifest) return found.manifest.failure();
+  LoadOptions options;
+  if (NeedsTrust(found.origin)) options.trust = &trust;
+  return LoadPlugin(found.manifest.value(), options);
 }
 
 }  // namespace teal::host

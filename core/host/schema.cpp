@@ -1,5 +1,6 @@
 #include "core/host/schema.h"
 
+#define VALIJSON_USE_EXCEPTIONS 1  // else it prints and aborts
 #include <algorithm>
 #include <exception>
 #include <set>

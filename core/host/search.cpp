@@ -11,7 +11,6 @@
 
 #include "core/host/file.h"
 #include "core/host/json.h"
-#include "core/host/trust.h"
 
 namespace teal::host {
 namespace {
@@ -158,13 +157,6 @@ Result<FoundPlugin> FindPlugin(const std::string& id, const std::vector<SearchPl
   message += " Looked in:";
   for (const SearchPlace& place : places) message += " " + place.path + " (" + OriginName(place.origin) + ")";
   return Fail(FailureCode::kNotFound, message);
-}
-
-Result<const Plugin*> LoadFound(const FoundPlugin& found, const TrustStore& trust) {
-  if (!found.manifest) return found.manifest.failure();
-  LoadOptions options;
-  if (NeedsTrust(found.origin)) options.trust = &trust;
-  return LoadPlugin(found.manifest.value(), options);
 }
 
 }  // namespace teal::host

@@ -21,8 +21,13 @@ bool IsToken(std::string_view text) {
   });
 }
 
+// Whether it is a control character of ASCII.
+bool IsControl(char c) {
+  return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+}
+
 bool IsHeaderValue(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; });
+  return std::none_of(text.begin(), text.end(), [](char c) { return IsControl(c) && c != '\t'; });
 }
 
 bool SameName(std::string_view a, std::string_view b) {
@@ -77,7 +82,7 @@ std::string Exchange::Check() {
   if (!IsToken(method_)) return "the method is no HTTP method";
   const bool http = ::strncasecmp(url_.c_str(), "http://", 7) == 0;
   const bool https = ::strncasecmp(url_.c_str(), "https://", 8) == 0;
-  const bool clean = std::none_of(url_.begin(), url_.end(), [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; });
+  const bool clean = std::none_of(url_.begin(), url_.end(), [](char c) { return IsControl(c) || c == ' '; });
   if (!http && !https) return "the URL must begin with http:// or https://";
   if (!clean || url_.size() > kUrlBytesMax) return "the URL has a space or control character in it, or is over 64 KiB";
   origin = OriginOf(url_);
