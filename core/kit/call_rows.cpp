@@ -132,9 +132,6 @@ void Deadlines() {
     if (reply.Ok()) continue;
     Expect(reply.code == TEAL_TIMEOUT, past.words(), " past its deadline gave ", reply.Says(),
            ", not TIMEOUT or its true result");
-    if (reply.outcome == TEAL_NOT_APPLIED) {
-      Expect(!memory.MustGet(late), past.words(), " gave ", reply.Says(), " and the record is there");
-    }
   }
 }
 

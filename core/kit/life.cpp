@@ -82,6 +82,41 @@ void NeedSlot(const char* table, const char* slot, Entry entry) {
   Expect(entry != nullptr, table, " has NULL as ", slot);
 }
 
+// A table is the plugin's, a feature is the instance's: one that this instance does not offer may have its slots for
+// another. What they give is then TEAL_UNSUPPORTED.
+void CheckWatchSlots(const Memory& memory) {
+  const teal_memory& table = memory.table();
+  if (memory.Has(TEAL_MEMORY_WATCH)) {
+    NeedSlot(TEAL_MEMORY_ID, "watch", table.watch);
+    NeedSlot(TEAL_MEMORY_ID, "unwatch", table.unwatch);
+  } else if (table.watch != nullptr) {
+    uint64_t id = 0;
+    Inputs inputs;
+    const teal_status status = table.watch(memory.instance(), inputs.Bytes("p"), [](void*, teal_key) {}, nullptr, &id);
+    Expect(status == TEAL_UNSUPPORTED, "TEAL_MEMORY_WATCH is not offered, and watch gives ", StatusName(status));
+  }
+}
+
+void CheckBlobSlots(const Memory& memory) {
+  const teal_memory& table = memory.table();
+  if (memory.Has(TEAL_MEMORY_BLOBS)) {
+    NeedSlot(TEAL_MEMORY_ID, "blob_open", table.blob_open);
+    NeedSlot(TEAL_MEMORY_ID, "blob_write", table.blob_write);
+    NeedSlot(TEAL_MEMORY_ID, "blob_commit", table.blob_commit);
+    NeedSlot(TEAL_MEMORY_ID, "blob_abort", table.blob_abort);
+    NeedSlot(TEAL_MEMORY_ID, "blob_get", table.blob_get);
+    NeedSlot(TEAL_MEMORY_ID, "blob_delete", table.blob_delete);
+    return;
+  }
+  const auto unsupported = [](Call& call) {
+    Expect(call.Wait().code == TEAL_UNSUPPORTED, "TEAL_MEMORY_BLOBS is not offered, and ", call.words(), " gave ",
+           call.reply().Says());
+  };
+  if (table.blob_open != nullptr) unsupported(memory.BeginBlobOpen(Space("b")));
+  if (table.blob_get != nullptr) unsupported(memory.BeginBlobGet(Space("b"), 0, 1));
+  if (table.blob_delete != nullptr) unsupported(memory.BeginBlobDelete(Space("b")));
+}
+
 void Interfaces() {
   const teal_plugin& plugin = *Tested().plugin;
   for (const char* id : {"", "teal.memory/2", "teal.memory", "kit.unknown/1"}) {
@@ -101,16 +136,8 @@ void Interfaces() {
     NeedSlot(TEAL_MEMORY_ID, "scan_due", memory->scan_due);
     Host host;
     const Memory opened(host);
-    const bool watch = opened.Has(TEAL_MEMORY_WATCH);
-    Expect((memory->watch != nullptr) == watch && (memory->unwatch != nullptr) == watch, "TEAL_MEMORY_WATCH is ",
-           watch ? "" : "not ", "offered, and a slot of it is ", watch ? "NULL" : "not NULL");
-    const bool blobs = opened.Has(TEAL_MEMORY_BLOBS);
-    for (const bool there :
-         {memory->blob_open != nullptr, memory->blob_write != nullptr, memory->blob_commit != nullptr,
-          memory->blob_abort != nullptr, memory->blob_get != nullptr, memory->blob_delete != nullptr}) {
-      Expect(there == blobs, "TEAL_MEMORY_BLOBS is ", blobs ? "" : "not ", "offered, and a slot of it is ",
-             blobs ? "NULL" : "not NULL");
-    }
+    CheckWatchSlots(opened);
+    CheckBlobSlots(opened);
   }
   if (const teal_threads* threads = Tested().threads) {
     Expect(threads->struct_size >= sizeof *threads, TEAL_THREADS_ID " says struct_size ", threads->struct_size,

@@ -163,6 +163,7 @@ void NoException() {
     const Opened opened = Open(host, config);
     if (opened.status == TEAL_OK) Tested().plugin->close(opened.instance);
   };
+  try_open(Given().config);
   const auto config = nlohmann::json::parse(Given().config);
   for (const std::string& key : ConfigKeys(config)) {
     for (const nlohmann::json& value :

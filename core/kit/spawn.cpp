@@ -22,6 +22,16 @@ namespace {
 constexpr int kBoardDescriptor = 3;
 constexpr int kSharedDescriptor = 4;
 
+// This executable by its name: under a tool such as valgrind /proc/self/exe is the tool.
+const std::string& Executable() {
+  static const std::string path = [] {
+    std::array<char, 4096> target{};
+    const ssize_t size = ::readlink("/proc/self/exe", target.data(), target.size() - 1);
+    return size > 0 ? std::string(target.data()) : std::string("/proc/self/exe");
+  }();
+  return path;
+}
+
 std::string Tail(const std::string& text, std::size_t bytes_max) {
   return text.size() <= bytes_max ? text : "…" + text.substr(text.size() - bytes_max);
 }
@@ -66,7 +76,7 @@ Process::Process(Options options, bool own_group) : own_group_(own_group) {
   argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
-  const int code = ::posix_spawn(&pid_, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
+  const int code = ::posix_spawn(&pid_, Executable().c_str(), &actions, &attributes, argv.data(), environ);
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   ::close(board);
