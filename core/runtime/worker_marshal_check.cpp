@@ -87,7 +87,6 @@ class ValueChecker {
       case 'F':
         return r.Bool(&fits);
       case 'i':
-      case 'I':
       case 'l':
         if (!r.Int(&integer, &fits)) return false;
         if (!fits) Problem("overflow", "is an integer past 64 bits; return a float or a str of it");

@@ -206,6 +206,15 @@ TEST(WorkerMessages, BoundsDepth) {
   }
 }
 
+// The type byte of ids has no place in a value: what a frame gives out must all be values that can be decoded.
+TEST(WorkerMessages, RefusesAnIdAsAValue) {
+  const std::string head("[\1\0\0\0(\4\0\0\0i\2\0\0\0i\1\0\0\0", 20);
+  const std::string eight("\1\0\0\0\0\0\0\0", 8);
+  EXPECT_TRUE(ParseWorkerFrame(head + "g" + eight + "N").ok());
+  EXPECT_FALSE(ParseWorkerFrame(head + "I" + eight + "N").ok());
+  EXPECT_FALSE(ParseWorkerFrame(head + "{I" + eight + "N0N").ok());
+}
+
 TEST(WorkerMessages, NamesForeignTypes) {
   const std::string head("[\1\0\0\0(\4\0\0\0i\2\0\0\0i\1\0\0\0", 20);
   const struct {
