@@ -171,12 +171,18 @@ void PythonCalls::Shutdown() {
   pool_->Shutdown();
 }
 
+// What was printed before is seen before, where both go to one place.
+void PythonCalls::NoteError(std::string_view text) {
+  output_->Flush();
+  notes_->OnErrorText(text);
+}
+
 void PythonCalls::OnOutput(uint64_t tag, int stream, std::string_view text) {
   const Place* place = reinterpret_cast<const Place*>(tag);
   if (stream == 1) {
     output_->Write(place->tid, text);
   } else {
-    notes_->OnErrorText(text);
+    NoteError(text);
   }
 }
 
@@ -184,7 +190,7 @@ void PythonCalls::OnStrayOutput(int stream, std::string_view text) {
   if (stream == 1) {
     output_->Write("", text);
   } else {
-    notes_->OnErrorText(text);
+    NoteError(text);
   }
 }
 
@@ -192,6 +198,7 @@ void PythonCalls::OnLog(uint64_t tag, std::string_view level, std::string_view m
   const Place* place = reinterpret_cast<const Place*>(tag);
   Value decoded;
   if (!fields.empty() && !DecodeWorkerPayload(fields, &decoded)) decoded = Value();
+  output_->Flush();
   notes_->OnLog(place == nullptr ? "" : place->tid, level, message, decoded);
 }
 

@@ -44,6 +44,7 @@ class PythonCalls : public ForeignCalls, private WorkerEvents {
 
  private:
   struct Place;
+  void NoteError(std::string_view text);
   void OnOutput(uint64_t tag, int stream, std::string_view text) override;
   void OnHeartbeat(uint64_t, std::string_view) override {}
   void OnLog(uint64_t tag, std::string_view level, std::string_view message, std::string_view fields) override;
