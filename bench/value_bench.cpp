@@ -16,7 +16,7 @@ void ListAppendInPlace(benchmark::State& state) {
   for (auto _ : state) {
     if (list.As<List>()->size == 100000) list = MakeList();
     Value item = Value::Int(1);
-    if (!TryAppendInPlace(list, item)) list = ListAppend(std::move(list), std::move(item));
+    if (!TryAppendInPlace(list, item, true)) list = ListAppend(std::move(list), std::move(item));
   }
 }
 BENCHMARK(ListAppendInPlace);

@@ -60,6 +60,18 @@ Value Pair(Value a, Value b) {
   return ListAppend(std::move(pair), std::move(b));
 }
 
+// The list of what `of` makes of each entry, in order of insertion.
+template <typename Of>
+bool ListEntries(std::string_view name, const Value& hash, Of of, Value* result) {
+  if (!WantHash(name, "the argument", hash, result)) return false;
+  const Hash* h = hash.As<Hash>();
+  Value list = MakeList(h->size);
+  for (uint64_t i = 0; i < h->used; i++) {
+    if (!Hash::IsHole(h->entries[i])) list = ListAppend(std::move(list), of(h->entries[i]));
+  }
+  return Give(result, std::move(list));
+}
+
 // How many numbers there are from start in steps to end, which does not belong.
 uint64_t RangeCount(int64_t start, int64_t end, int64_t step) {
   if (step > 0 ? start >= end : start <= end) return 0;
@@ -279,36 +291,17 @@ bool Builtin_has(Value* args, uint32_t count, Value* result) {
 
 // keys(h): the keys of a hash, in order of insertion.
 bool Builtin_keys(Value* args, uint32_t, Value* result) {
-  if (!WantHash("keys", "the argument", args[0], result)) return false;
-  const Hash* hash = args[0].As<Hash>();
-  Value keys = MakeList(hash->size);
-  for (uint64_t i = 0; i < hash->used; i++) {
-    if (!Hash::IsHole(hash->entries[i])) keys = ListAppend(std::move(keys), hash->entries[i].key);
-  }
-  return Give(result, std::move(keys));
+  return ListEntries("keys", args[0], [](const Hash::Entry& entry) { return entry.key; }, result);
 }
 
 // values(h): the values of a hash, in order of insertion of their keys.
 bool Builtin_values(Value* args, uint32_t, Value* result) {
-  if (!WantHash("values", "the argument", args[0], result)) return false;
-  const Hash* hash = args[0].As<Hash>();
-  Value values = MakeList(hash->size);
-  for (uint64_t i = 0; i < hash->used; i++) {
-    if (!Hash::IsHole(hash->entries[i])) values = ListAppend(std::move(values), hash->entries[i].value);
-  }
-  return Give(result, std::move(values));
+  return ListEntries("values", args[0], [](const Hash::Entry& entry) { return entry.value; }, result);
 }
 
 // items(h): the list of [key, value], in order of insertion.
 bool Builtin_items(Value* args, uint32_t, Value* result) {
-  if (!WantHash("items", "the argument", args[0], result)) return false;
-  const Hash* hash = args[0].As<Hash>();
-  Value items = MakeList(hash->size);
-  for (uint64_t i = 0; i < hash->used; i++) {
-    const Hash::Entry& entry = hash->entries[i];
-    if (!Hash::IsHole(entry)) items = ListAppend(std::move(items), Pair(entry.key, entry.value));
-  }
-  return Give(result, std::move(items));
+  return ListEntries("items", args[0], [](const Hash::Entry& entry) { return Pair(entry.key, entry.value); }, result);
 }
 
 // del(h, k): the hash without key k; as it is when k is absent.

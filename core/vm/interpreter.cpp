@@ -542,7 +542,7 @@ op_kNewHash:
   MAKE(NewHash(thread, i.whole(), R));
   NEXT;
 op_kAppend:
-  if ((i.flags() & kTakeB) != 0 && AppendInPlace(R[i.b()], R[i.c()], (i.flags() & kTakeC) != 0)) [[likely]] {
+  if ((i.flags() & kTakeB) != 0 && TryAppendInPlace(R[i.b()], R[i.c()], (i.flags() & kTakeC) != 0)) [[likely]] {
     if (i.a() != i.b()) Move(R[i.a()], R[i.b()]);
     NEXT;
   }
@@ -585,7 +585,7 @@ op_kSlice:
   NEXT;
 op_kSetItem: {
   Value* parts = R + i.b();
-  if (TrySetInPlace(parts[0], parts[1], parts[2])) [[likely]] {
+  if (TrySetInPlace(parts[0], parts[1], parts[2], true)) [[likely]] {
     parts[1].tag_ = Tag::kNull;  // it was an integer
     if (i.a() != i.b()) Move(R[i.a()], parts[0]);
     NEXT;
@@ -594,7 +594,7 @@ op_kSetItem: {
   NEXT;
 }
 op_kUpdate:
-  if (UpdateInPlace(R[i.a()], R[i.b()], R[i.c()], (i.flags() & kTakeC) != 0)) [[likely]]
+  if (TrySetInPlace(R[i.a()], R[i.b()], R[i.c()], (i.flags() & kTakeC) != 0)) [[likely]]
     NEXT;
   MAKE(Update(thread, i.whole(), R));
   NEXT;

@@ -143,36 +143,11 @@ class Interpreter {
   static int IterNext(Thread& thread, Value* loop, bool two);
   static bool NewHash(Thread& thread, Instruction i, Value* registers);
   static bool NewList(Instruction i, Value* registers);
-  // append(list, item) where a sole owner has room: true when done.
-  static bool AppendInPlace(Value& list, Value& item, bool take_item) {
-    if (list.tag_ != Tag::kList || &list == &item) return false;
-    List* l = reinterpret_cast<List*>(list.bits_.o);
-    if (!l->Sole() || l->size == l->capacity) return false;
-    Value* to = new (&l->items[l->size]) Value();
-    if (take_item)
-      Move(*to, item);
-    else
-      Copy(*to, item);
-    l->size++;
-    return true;
-  }
   static bool Append(Thread& thread, Instruction i, Value* registers);
   static bool Index(Thread& thread, Value& to, const Value& object, const Value& index);
   static bool Field(Thread& thread, Value& to, const Value& object, const Value& name);
   static bool Slice(Thread& thread, Instruction i, Value* registers);
   static bool SetElement(Thread& thread, Instruction i, Value* registers);
-  // set(list, index, item) of a sole owner, index in range and not negative: true when done.
-  static bool UpdateInPlace(Value& list, const Value& index, Value& item, bool take_item) {
-    if (list.tag_ != Tag::kList || index.tag_ != Tag::kInt || &list == &item) return false;
-    List* l = reinterpret_cast<List*>(list.bits_.o);
-    if (!l->Sole() || static_cast<uint64_t>(index.bits_.i) >= l->size) return false;
-    if (l->seals.load(std::memory_order_relaxed) != nullptr) return false;
-    if (take_item)
-      Move(l->items[index.bits_.i], item);
-    else
-      Copy(l->items[index.bits_.i], item);
-    return true;
-  }
   static bool Update(Thread& thread, Instruction i, Value* registers);
   static bool Format(Thread& thread, Instruction i, Value* registers);
   static bool Raise(Thread& thread, Value& error);

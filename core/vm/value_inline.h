@@ -17,24 +17,33 @@ inline constexpr uint64_t kStringBytesMax = kValueBytesMax;
 static_assert(kHashEntriesMax * 2 < UINT32_MAX);
 static_assert(kStateBytesMax / sizeof(Value) < INT32_MAX);
 
-// append(list, item) where nothing need be allocated: true when done. `list` holds the longer list then, `item` is
-// null.
-inline bool TryAppendInPlace(Value& list, Value& item) {
-  if (list.tag() != Tag::kList) return false;
+// append(list, item) where nothing need be allocated: true when done. `list` holds the longer list then, and `item` is
+// null if it may be taken.
+inline bool TryAppendInPlace(Value& list, Value& item, bool take) {
+  if (list.tag() != Tag::kList || &list == &item) return false;
   List* l = list.As<List>();
   if (!l->Sole() || l->size == l->capacity) return false;
-  new (&l->items[l->size]) Value(std::move(item));
+  Value* to = &l->items[l->size];
+  if (take)
+    new (to) Value(std::move(item));
+  else
+    new (to) Value(item);
   l->size++;
   return true;
 }
 
-// set(list, index, item) of a sole owner, index in range and not negative: true when done; `item` is null then.
-inline bool TrySetInPlace(Value& list, const Value& index, Value& item) {
-  if (list.tag() != Tag::kList || !index.IsInt()) return false;
+// set(list, index, item) of a sole owner, index in range and not negative: true when done; `item` is null then if it
+// may be taken.
+inline bool TrySetInPlace(Value& list, const Value& index, Value& item, bool take) {
+  if (list.tag() != Tag::kList || !index.IsInt() || &list == &item) return false;
   List* l = list.As<List>();
   if (!l->Sole() || static_cast<uint64_t>(index.AsInt()) >= l->size) return false;
   if (l->seals.load(std::memory_order_relaxed) != nullptr) return false;
-  l->items[index.AsInt()] = std::move(item);
+  Value& to = l->items[index.AsInt()];
+  if (take)
+    to = std::move(item);
+  else
+    to = item;
   return true;
 }
 

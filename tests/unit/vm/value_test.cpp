@@ -203,7 +203,7 @@ TEST(ListTest, RandomOperationsAgreeWithAModelAndCopiesNeverAlias) {
           break;
         case 7: {
           Value item = S(std::to_string(step));
-          if (TryAppendInPlace(list, item)) {
+          if (TryAppendInPlace(list, item, true)) {
             ASSERT_TRUE(item.IsNull());
             model.push_back(step);
           }
@@ -233,12 +233,19 @@ TEST(ListTest, FastPathsRefuseWhatIsShared) {
   Value list = ListAppend(MakeList(8), I(1));
   Value copy = list;
   Value item = I(5);
-  EXPECT_FALSE(TryAppendInPlace(list, item));
-  EXPECT_FALSE(TrySetInPlace(list, I(0), item));
+  EXPECT_FALSE(TryAppendInPlace(list, item, true));
+  EXPECT_FALSE(TrySetInPlace(list, I(0), item, true));
   copy = Value();
-  EXPECT_TRUE(TrySetInPlace(list, I(0), item));
-  EXPECT_FALSE(TrySetInPlace(list, I(1), item));
-  EXPECT_FALSE(TrySetInPlace(list, I(-1), item));
+  EXPECT_FALSE(TrySetInPlace(list, I(0), list, false)) << "a list in itself";
+  EXPECT_FALSE(TryAppendInPlace(list, list, false)) << "a list in itself";
+  Value kept = S("kept");
+  EXPECT_TRUE(TryAppendInPlace(list, kept, false));
+  EXPECT_FALSE(kept.IsNull());
+  EXPECT_FALSE(kept.AsObject()->Sole());
+  list = ListSlice(std::move(list), 0, 1);
+  EXPECT_TRUE(TrySetInPlace(list, I(0), item, true));
+  EXPECT_FALSE(TrySetInPlace(list, I(1), item, true));
+  EXPECT_FALSE(TrySetInPlace(list, I(-1), item, true));
   EXPECT_EQ(TryIndex(list, I(0))->AsInt(), 5);
   EXPECT_EQ(TryIndex(list, I(-1))->AsInt(), 5);
   EXPECT_EQ(TryIndex(list, I(1)), nullptr);
