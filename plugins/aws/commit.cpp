@@ -268,7 +268,8 @@ Task<CommitOutcome> Commits::Conflict(Operation& operation, Write& write, uint32
 }
 
 Task<CommitOutcome> Commits::GiveUp(Operation& operation, Write& write, const Error& why) {
-  Error error = why;
+  const Error stopped = operation.WhyStopped();
+  Error error = operation.Stopped() && stopped.code != TEAL_TIMEOUT ? stopped : why;
   const auto put =
       std::find_if(write.ops.begin(), write.ops.end(), [](const teal_op& op) { return op.kind == TEAL_PUT; });
   if (write.unknown && put != write.ops.end() && !operation.Stopped()) {

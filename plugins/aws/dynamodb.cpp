@@ -75,6 +75,8 @@ Task<Answer> DynamoDb::Read(Operation& operation, std::string action, const std:
     const bool again = co_await backoff.Again(operation, answer.failure);
     if (again) continue;
     Error& error = answer.failure.error;
+    const Error stopped = operation.WhyStopped();
+    if (operation.Stopped() && stopped.code != TEAL_TIMEOUT) error = stopped;
     if (error.code == TEAL_THROTTLED && error.retry_after_ns == 0) error.retry_after_ns = backoff.next_ns();
     co_return answer;
   }

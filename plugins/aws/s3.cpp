@@ -69,6 +69,8 @@ Task<S3Answer> S3::Do(Operation& operation, const S3Request& request) {
     if (answer.ok()) co_return answer;
     const bool again = co_await backoff.Again(operation, answer.failure);
     if (again) continue;
+    const Error stopped = operation.WhyStopped();
+    if (operation.Stopped() && stopped.code != TEAL_TIMEOUT) answer.failure.error = stopped;
     co_return answer;
   }
 }

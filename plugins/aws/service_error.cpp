@@ -78,6 +78,7 @@ Trouble Find(const Table& table, std::string_view type) {
 // An answer whose words are unknown says by its number alone whether the service took the request; only 4xx says it
 // did not, and 429 may come from something between that saw the answer.
 Trouble ByStatus(uint32_t status) {
+  if (status == 401 || status == 403) return Trouble::kDenied;
   if (status / 100 == 4 && status != 408 && status != 429) return Trouble::kOther;
   return Trouble::kLost;
 }
