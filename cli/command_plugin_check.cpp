@@ -37,6 +37,7 @@ Command AddPluginCheck(CLI::App& plugin, const Globals& globals) {
   command->footer(
       "Example: teal plugin check build/mine.teal-plugin.json --config config.json\n"
       "What stands after PATH goes to the kit; see teal plugin check -- --help");
+  command->fallthrough(false);
   command->prefix_command();
   return [command, &globals] {
     std::vector<std::string> words = command->remaining();

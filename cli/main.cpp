@@ -68,8 +68,9 @@ int Main(std::vector<std::string> words) {
       ->allow_extra_args(false);
 
   const std::vector<Command> commands = {
-      AddRun(app, globals), AddCheck(app, globals), AddFmt(app, globals), AddAsm(app, globals),
-      AddAst(app, globals), AddTest(app, globals),  AddNew(app, globals), AddPlugin(app, globals), AddCompletion(app, globals),
+      AddRun(app, globals), AddCheck(app, globals),  AddFmt(app, globals),
+      AddAsm(app, globals), AddAst(app, globals),    AddTest(app, globals),
+      AddNew(app, globals), AddPlugin(app, globals), AddCompletion(app, globals),
   };
   static_assert(sizeof kCommands / sizeof *kCommands == 9);
 
