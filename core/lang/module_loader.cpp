@@ -53,7 +53,7 @@ std::vector<LoadedModule> ModuleLoader::LoadText(const std::string& name, std::s
     diagnostics_.ErrorAt(name, problem.position, problem.message, problem.hint);
     return {};
   }
-  const bool blank = text.find_first_not_of(" \t\r\n\f\v") == std::string::npos;
+  const bool blank = text.find_first_not_of(" \t\r\n\f\v;") == std::string::npos;
   if (blank) {
     diagnostics_.ErrorAt(name, {1, 1}, "this program is empty", "write at least `fn main() { … }`");
     return {};

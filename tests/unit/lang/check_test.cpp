@@ -164,8 +164,10 @@ TEST_F(CheckFiles, TwoImportsOfOneModule) {
 }
 
 TEST_F(CheckFiles, FilesThatAreNoProgram) {
-  EXPECT_EQ(CheckedFile(Write("empty.tl", "")),
-            "/empty.tl:1:1: this program is empty | write at least `fn main() { … }`\n");
+  for (const char* text : {"", "\n\n", " ;\n;"}) {
+    EXPECT_EQ(CheckedFile(Write("empty.tl", text)),
+              "/empty.tl:1:1: this program is empty | write at least `fn main() { … }`\n");
+  }
   EXPECT_EQ(CheckedFile(folder_.string()), ":1:1:  is a folder | name a source file in it, such as /main.tl\n");
   EXPECT_EQ(
       CheckedFile((folder_ / "none.tl").string()),
