@@ -55,10 +55,10 @@ TEST(Schema, SaysWhatIsWrongAndWhere) {
 }
 
 TEST(Schema, SaysAllThatIsWrong) {
-  const std::string all = Check(R"({"sync": 1, "retry": {"times": "x"}})");
+  const std::string all = Check(R"({"table": 1, "retry": {"times": "x"}})");
   EXPECT_NE(all.find("backends.x.retry.times: must be of type \"integer\", and is \"x\""), std::string::npos) << all;
   EXPECT_NE(all.find("backends.x.data_dir: is missing"), std::string::npos) << all;
-  EXPECT_NE(all.find("backends.x.sync: must be of type \"string\", and is 1"), std::string::npos) << all;
+  EXPECT_NE(all.find("backends.x.table: must be of type \"string\", and is 1"), std::string::npos) << all;
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 2) << all;
 }
 
