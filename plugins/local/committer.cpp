@@ -17,7 +17,6 @@ using rocksdb::Status;
 constexpr std::size_t kGroupCommitsMax = 1024;
 constexpr uint64_t kExpiredAtOnce = 500;
 constexpr uint64_t kExpiryEveryNs = 1'000'000'000;
-constexpr auto kResumeFor = std::chrono::seconds(2);
 
 Slice ToSlice(std::string_view text) {
   return {text.data(), text.size()};
@@ -251,24 +250,15 @@ bool Committer::MakeDurable(Group& group, Error& error) {
     error.retry_after_ns = 100'000'000;
     return false;
   }
-  const auto until = std::chrono::steady_clock::now() + kResumeFor;
-  for (;;) {
-    Status status = store_.Failing() ? store_.Resume() : Status::OK();
-    if (status.ok()) status = store_.Write(group.batch, group.least_due);
-    if (status.ok()) break;
-    if (std::chrono::steady_clock::now() >= until) {
-      // Durable, so it stands; only RocksDB does not take it yet. It goes in before anything else does.
-      error = ToError(status, "this commit is written down but cannot be shown yet");
-      error.outcome = TEAL_OUTCOME_UNKNOWN;
-      for (std::size_t i = 0; i < group.commits.size(); ++i) {
-        const teal_bytes key = group.commits[i].call->idempotency_key;
-        if (key.size != 0 && group.outcomes[i].writes) told_unknown_[Copy(key)] = group.outcomes[i].versions;
-      }
-      unapplied_ = std::make_unique<rocksdb::WriteBatch>(std::move(group.batch));
-      unapplied_due_ = group.least_due;
-      return false;
+  if (!store_.Write(group.batch, group.least_due).ok() && !Recover(error)) {
+    // Durable, so it stands; only RocksDB does not take it yet. It is put in before anything else is.
+    error.message = "this commit is written down but cannot be shown yet: " + error.message;
+    error.outcome = TEAL_OUTCOME_UNKNOWN;
+    for (std::size_t i = 0; i < group.commits.size(); ++i) {
+      const teal_bytes key = group.commits[i].call->idempotency_key;
+      if (key.size != 0 && group.outcomes[i].writes) told_unknown_[Copy(key)] = group.outcomes[i].versions;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return false;
   }
   const std::lock_guard lock(mutex_);
   put_in_ = number;
@@ -276,18 +266,33 @@ bool Committer::MakeDurable(Group& group, Error& error) {
 }
 
 bool Committer::Recover(Error& error) {
-  if (store_.Failing()) {
-    if (const Status status = store_.Resume(); !status.ok()) {
-      error = ToError(status, "cannot write the records");
-      return false;
-    }
+  if (!store_.Failing()) return true;
+  {
+    // While entries are put in anew, and for a flush that began before, nothing may be released.
+    const std::lock_guard lock(mutex_);
+    put_in_ = 0;
+    ++reopened_;
   }
-  if (unapplied_ == nullptr) return true;
-  if (const Status status = store_.Write(*unapplied_, unapplied_due_); !status.ok()) {
-    error = ToError(status, "cannot write the records");
+  if (auto failed = store_.Reopen()) {
+    error = *failed;
     return false;
   }
-  unapplied_.reset();
+  uint64_t applied = 0;
+  std::optional<Error> failed = store_.Applied(applied);
+  const auto put_in = [&](uint64_t, std::string_view payload) {
+    rocksdb::WriteBatch batch{std::string(payload)};
+    const Status status = store_.Write(batch, 0);
+    if (!status.ok()) failed = ToError(status, "cannot put in what the commit log holds");
+    return status.ok();
+  };
+  if (!failed) {
+    if (auto unread = log_.Open(applied, !settings_.sync, put_in)) failed = unread;
+  }
+  if (failed) {
+    error = *failed;
+    return false;
+  }
+  store_.SetWhole();
   const std::lock_guard lock(mutex_);
   put_in_ = log_.NextNumber() - 1;
   return true;
@@ -395,10 +400,11 @@ void Committer::Flush() {
     if (stop_flushing_) return;
     flush_wanted_ = false;
     const uint64_t target = put_in_;
+    const uint64_t reopened = reopened_;
     lock.unlock();
     Status status = store_.Flush();
     lock.lock();
-    if (status.ok()) log_.Release(target);
+    if (status.ok() && reopened == reopened_ && target > log_.Released()) log_.Release(target);
     flush_status_ = status;
     ++flushes_;
     flushed_.notify_all();

@@ -94,6 +94,7 @@ class Committer {
   void Remove(Group& group, std::string_view record_key, State& state);
   void Put(Group& group, const teal_op& op, std::string_view record_key, State& state, VersionParts version);
   bool MakeDurable(Group& group, plugin::Error& error);
+  // Opens RocksDB again if it failed, and puts in from the log what it had not written to files.
   bool Recover(plugin::Error& error);
   bool WaitForRoom(uint64_t bytes, plugin::Error& error);
   void Answer(Group& group, const plugin::Error* failure);
@@ -109,8 +110,6 @@ class Committer {
   // The committer's thread alone.
   uint64_t written_ = 0;  // writes by this opening
   uint64_t looked_for_expired_ns_ = 0;
-  std::unique_ptr<rocksdb::WriteBatch> unapplied_;  // durable, but RocksDB refused it: put in before all else
-  uint64_t unapplied_due_ = ~uint64_t{0};
   // Commits answered as unknown whose entry was durable, by idempotency key: a repeat gets the first's result. (ERR-3)
   std::unordered_map<std::string, std::vector<teal_version>> told_unknown_;
 
@@ -120,8 +119,9 @@ class Committer {
   std::condition_variable flushed_;
   std::deque<Pending> queue_;
   bool stop_ = false;
-  bool stopped_ = false;  // nobody takes from the queue any more
-  uint64_t put_in_ = 0;   // number of the last entry in the store's memory
+  bool stopped_ = false;   // nobody takes from the queue any more
+  uint64_t put_in_ = 0;    // number of the last entry in the store's memory
+  uint64_t reopened_ = 0;  // times
   bool flush_wanted_ = false;
   bool stop_flushing_ = false;
   uint64_t flushes_ = 0;          // ended, well or not

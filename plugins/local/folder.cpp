@@ -112,7 +112,7 @@ bool IsUnused(const std::string& folder) {
   bool unused = true;
   while (const dirent* const entry = ::readdir(listing)) {
     const std::string_view name = entry->d_name;
-    unused = unused && (name == "." || name == ".." || name == "lock" || name == "FORMAT.new" || name == "making");
+    unused = unused && (name == "." || name == ".." || name == "lock" || name == "making.new");
   }
   ::closedir(listing);
   return unused;

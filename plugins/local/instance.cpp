@@ -57,6 +57,9 @@ std::optional<Error> teal_instance::OpenFolder(bool& make) {
     if (::access(making.c_str(), F_OK) == 0) static_cast<void>(files->Remove(making));
     return std::nullopt;
   }
+  if (::access((config.path + "/restoring").c_str(), F_OK) == 0) {
+    return Error{TEAL_CORRUPT, "restoring a backup into " + config.path + " was cut short; restore it again"};
+  }
   if (::access(making.c_str(), F_OK) != 0) {
     if (!teal::local::IsUnused(config.path)) {
       return Error{TEAL_INVALID, config.path +

@@ -76,7 +76,9 @@ std::error_code Log::Wipe(std::size_t segment, uint64_t offset) {
 
 std::optional<plugin::Error> Log::Open(uint64_t applied, bool may_have_gaps,
                                        const std::function<bool(uint64_t, std::string_view)>& replay) {
+  segments_.clear();
   segments_.resize(kLogSegments);
+  failed_.reset();
   std::vector<std::string> bytes(kLogSegments);
   std::vector<Found> found;
   for (std::size_t i = 0; i < kLogSegments; ++i) {
@@ -92,9 +94,14 @@ std::optional<plugin::Error> Log::Open(uint64_t applied, bool may_have_gaps,
     }
     Search(i, bytes[i], applied, found);
   }
+  // An entry may be here only because the process died, not the machine: it is shown to readers once it is on the disk.
+  for (std::size_t i = 0; i < kLogSegments; ++i) {
+    if (std::none_of(found.begin(), found.end(), [i](const Found& entry) { return entry.segment == i; })) continue;
+    if (const auto error = segments_[i].file.Sync()) return CannotDo("sync", PathOf(i), error);
+  }
   std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.number < b.number; });
   next_ = applied + 1;
-  released_ = applied;
+  Release(applied);
   for (const Found& entry : found) {
     if (entry.number != next_ && may_have_gaps) {
       if (const auto error = Wipe(entry.segment, entry.offset)) return CannotDo("write", PathOf(entry.segment), error);

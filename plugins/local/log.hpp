@@ -36,9 +36,9 @@ class Log {
 
   // Makes the segments of a new store, zeroed and synced.
   std::optional<plugin::Error> Make();
-  // Opens the segments and gives each entry after `applied`, in order, to `replay`, which says whether to go on.
-  // TEAL_CORRUPT if one is damaged that had been acknowledged. `may_have_gaps`: the log was written without syncs, so a
-  // loss of power takes any of them; what stands behind a gap is then forgotten.
+  // Opens the segments, again where they are open, and gives each entry after `applied`, in order, to `replay`, which
+  // says whether to go on. TEAL_CORRUPT if one is damaged that had been acknowledged. `may_have_gaps`: the log was
+  // written without syncs, so a loss of power takes any of them; what stands behind a gap is then forgotten.
   std::optional<plugin::Error> Open(uint64_t applied, bool may_have_gaps,
                                     const std::function<bool(uint64_t number, std::string_view payload)>& replay);
 

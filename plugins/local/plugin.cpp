@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "plugins/local/backup.hpp"
 #include "plugins/local/calls.hpp"
 #include "plugins/local/instance.hpp"
 
@@ -30,6 +31,7 @@ const void* TEAL_CALL GetInterface(const char* id) {
   const std::string_view name = id;
   if (name == "teal.memory/1") return &teal::local::kMemoryTable;
   if (name == "teal.threads/1") return &teal::local::kThreadsTable;
+  if (name == TEAL_BACKUP_ID) return &teal::local::kBackupTable;
   return nullptr;
 }
 

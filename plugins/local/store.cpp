@@ -5,9 +5,12 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
+#include <sys/statvfs.h>
 #include <algorithm>
+
 #include <array>
 #include <cstdio>
 
@@ -28,6 +31,10 @@ std::string_view View(const Slice& slice) {
   return {slice.data(), slice.size()};
 }
 
+// What memory tables at their largest may need, and what opening writes.
+constexpr uint64_t kRoomBytesMin = 24 << 20;
+
+const Status kNotOpen = Status::IOError("the store is being opened again after a failure");
 const Error kDamagedRecord{TEAL_CORRUPT,
                            "a record in the store cannot be read, its bytes are of no known form; restore a backup"};
 const Error kForeignCursor{TEAL_INVALID, "the cursor is not of this scan; begin without one"};
@@ -43,7 +50,8 @@ Error ToError(const Status& status, const std::string& doing) {
     error.retry_after_ns = 200'000'000;
     return error;
   }
-  if (status.IsCorruption()) return {TEAL_CORRUPT, doing + ": " + said + "; restore a backup"};
+  // What to do comes first: a message is cut at 223 bytes.
+  if (status.IsCorruption()) return {TEAL_CORRUPT, doing + "; restore a backup. " + said};
   if (status.IsMemoryLimit()) return {TEAL_NO_MEMORY, doing + ": " + said};
   return {TEAL_UNAVAILABLE, doing + ": " + said};
 }
@@ -55,6 +63,10 @@ class Store::Listener : public rocksdb::EventListener {
   void OnBackgroundError(rocksdb::BackgroundErrorReason, Status* status) override {
     store_.failing_.store(true, std::memory_order_release);
     store_.log_(TEAL_LOG_ERROR, "the store stopped writing: " + status->ToString());
+  }
+  // RocksDB would look for room every few seconds; the committer tries with the next commit.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, Status, bool* auto_recovery) override {
+    *auto_recovery = false;
   }
 
  private:
@@ -86,11 +98,16 @@ Store::~Store() {
 }
 
 std::optional<Error> Store::Open(const Settings& settings) {
+  settings_ = settings;
   rocks_files_ = MakeRocksFiles(files_);
   env_ = rocksdb::NewCompositeEnv(rocks_files_);
+  cache_ = rocksdb::NewLRUCache(settings.cache_bytes, 2);
+  return OpenRocks(settings.make);
+}
 
+std::optional<Error> Store::OpenRocks(bool make) {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(settings.cache_bytes, 2);
+  table.block_cache = cache_;
   table.cache_index_and_filter_blocks = true;  // so that memory does not grow with the store
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
@@ -102,7 +119,8 @@ std::optional<Error> Store::Open(const Settings& settings) {
 
   rocksdb::Options options;
   options.env = env_.get();
-  options.create_if_missing = settings.make;
+  options.create_if_missing = make;
+  options.avoid_flush_during_shutdown = true;  // the committer writes all out before, where it can
   options.paranoid_checks = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.info_log = std::make_shared<HostLogger>(*this);
@@ -129,19 +147,23 @@ std::optional<Error> Store::Open(const Settings& settings) {
   options.table_properties_collector_factories = {rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048)};
 
   rocksdb::DB* db = nullptr;
-  const Status status = rocksdb::DB::Open(options, settings.path, &db);
+  const Status status = rocksdb::DB::Open(options, settings_.path, &db);
   if (status.ok()) {
     db_.reset(db);
     return std::nullopt;
   }
-  if (status.IsInvalidArgument() && !settings.make) {
-    return Error{TEAL_CORRUPT, "cannot open the records in " + settings.path + ": " + status.ToString() +
-                                   "; put the folder back as it was, or restore a backup"};
+  const bool something_missing =
+      status.IsInvalidArgument() || status.ToString().find("No such file") != std::string::npos;
+  if (something_missing && !make) {
+    return Error{TEAL_CORRUPT, "cannot open the records in " + settings_.path +
+                                   "; put the folder back as it was, or restore a backup. " + status.ToString()};
   }
-  return ToError(status, "cannot open the records in " + settings.path);
+  return ToError(status, "cannot open the records in " + settings_.path);
 }
 
 std::optional<Error> Store::Applied(uint64_t& number) {
+  const std::shared_lock lock(db_mutex_);
+  if (db_ == nullptr) return ToError(kNotOpen, "cannot read the store");
   std::string value;
   const Status status = db_->Get(rocksdb::ReadOptions(), ToSlice(kAppliedKey), &value);
   number = 0;
@@ -152,11 +174,15 @@ std::optional<Error> Store::Applied(uint64_t& number) {
 }
 
 Status Store::Read(std::string_view record_key, rocksdb::PinnableSlice* out) {
+  const std::shared_lock lock(db_mutex_);
+  if (db_ == nullptr) return kNotOpen;
   return db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), ToSlice(record_key), out);
 }
 
 std::optional<Error> Store::Scan(std::string_view partition, std::string_view prefix, uint64_t limit,
                                  std::string_view after, Page& page) {
+  const std::shared_lock lock(db_mutex_);
+  if (db_ == nullptr) return ToError(kNotOpen, "cannot scan the store");
   const std::string base = RecordKey(partition, {});
   std::string begin = base;
   begin.append(after.empty() ? prefix : after);
@@ -189,12 +215,14 @@ std::optional<Error> Store::Scan(std::string_view partition, std::string_view pr
 
 std::optional<Error> Store::ScanDue(uint32_t shard, uint32_t shards, uint64_t until, uint64_t limit,
                                     std::string_view cursor, Page& page) {
+  const std::shared_lock lock(db_mutex_);
+  if (db_ == nullptr) return ToError(kNotOpen, "cannot scan the store");
   // A page looks at so many entries of other shards at most, so that a call's time is bounded.
   constexpr uint64_t kLookedAtMax = 20'000;
   uint64_t floor = 0;
   uint64_t epoch = 0;
   {
-    const std::lock_guard lock(due_mutex_);
+    const std::lock_guard due_lock(due_mutex_);
     floor = due_floor_;
     epoch = due_epoch_;
   }
@@ -230,13 +258,15 @@ std::optional<Error> Store::ScanDue(uint32_t shard, uint32_t shards, uint64_t un
   }
   if (!at->status().ok()) return ToError(at->status(), "cannot scan the store");
   if (cursor.empty() && first_is_due && first > floor) {
-    const std::lock_guard lock(due_mutex_);
+    const std::lock_guard due_lock(due_mutex_);
     if (due_epoch_ == epoch) due_floor_ = first;
   }
   return std::nullopt;
 }
 
 std::optional<Error> Store::Expired(uint64_t now, uint64_t limit, std::vector<std::string>& record_keys) {
+  const std::shared_lock lock(db_mutex_);
+  if (db_ == nullptr) return ToError(kNotOpen, "cannot scan the store");
   const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(rocksdb::ReadOptions()));
   for (at->Seek(Slice(&kExpirySpace, 1)); at->Valid() && at->key()[0] == kExpirySpace; at->Next()) {
     const auto seen = SplitTimeKey(View(at->key()));
@@ -251,9 +281,12 @@ std::optional<Error> Store::Expired(uint64_t now, uint64_t limit, std::vector<st
 Status Store::Write(rocksdb::WriteBatch& batch, uint64_t least_due) {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
+  const std::shared_lock lock(db_mutex_);
+  if (db_ == nullptr) return kNotOpen;
   const Status status = db_->Write(options, &batch);
+  if (!status.ok()) failing_.store(true, std::memory_order_release);
   // Behind the write, before anything is acknowledged: a scan that saw the store without it began before this.
-  const std::lock_guard lock(due_mutex_);
+  const std::lock_guard due_lock(due_mutex_);
   due_floor_ = std::min(due_floor_, least_due);
   ++due_epoch_;
   return status;
@@ -263,14 +296,32 @@ Status Store::Flush() {
   rocksdb::FlushOptions options;
   options.wait = true;
   options.allow_write_stall = true;
-  return db_->Flush(options);
-}
-
-Status Store::Resume() {
-  failing_.store(false, std::memory_order_release);
-  const Status status = db_->Resume();
+  const std::shared_lock lock(db_mutex_);
+  if (db_ == nullptr) return kNotOpen;
+  const Status status = db_->Flush(options);
   if (!status.ok()) failing_.store(true, std::memory_order_release);
   return status;
+}
+
+Status Store::Link(const std::string& folder) {
+  const std::shared_lock lock(db_mutex_);
+  if (db_ == nullptr || Failing()) return kNotOpen;
+  rocksdb::Checkpoint* made = nullptr;
+  Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  if (!status.ok()) return status;
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  return checkpoint->CreateCheckpoint(folder);
+}
+
+std::optional<Error> Store::Reopen() {
+  struct statvfs room{};
+  if (::statvfs(settings_.path.c_str(), &room) == 0 && room.f_bavail * room.f_frsize < kRoomBytesMin) {
+    return ToError(Status::NoSpace(), "cannot write the records");
+  }
+  const std::unique_lock lock(db_mutex_);
+  if (db_ != nullptr) db_->Close().PermitUncheckedError();
+  db_.reset();
+  return OpenRocks(false);
 }
 
 }  // namespace teal::local

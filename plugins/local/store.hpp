@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,19 +66,31 @@ class Store {
   rocksdb::Status Flush();
   // Whether RocksDB refuses writes because something failed behind the scenes, a full disk for instance.
   bool Failing() const { return failing_.load(std::memory_order_acquire); }
-  // Tries again what failed. Blocks while it does. Committer's thread.
-  rocksdb::Status Resume();
+  // All that was lost by Reopen is put in again.
+  void SetWhole() { failing_.store(false, std::memory_order_release); }
+  // Closes RocksDB and opens it again: what it had not written to files is gone from it, and is to be put in anew from
+  // the log. (Its own Resume waits for ever when the disk is full again.) Where there is no room yet it stays as it is,
+  // and reads go on. Committer's thread; readers wait.
+  std::optional<plugin::Error> Reopen();
 
-  rocksdb::DB* db() { return db_.get(); }
+  // Names a consistent state of all that is in files, by hard links in `folder`, which does not exist yet.
+  rocksdb::Status Link(const std::string& folder);
 
  private:
   class Listener;
   class HostLogger;
 
+  std::optional<plugin::Error> OpenRocks(bool make);
+  // NULL only after a Reopen that failed half way; then reads fail until the next one succeeds.
+  rocksdb::DB* Rocks() { return db_.get(); }
+
   Files& files_;
   const LogFunction log_;
   std::shared_ptr<rocksdb::FileSystem> rocks_files_;
   std::unique_ptr<rocksdb::Env> env_;
+  Settings settings_;
+  std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_mutex db_mutex_;  // shared by whoever uses db_, alone by Reopen
   std::unique_ptr<rocksdb::DB> db_;
   std::atomic<bool> failing_{false};
 

@@ -38,6 +38,7 @@ extern "C" {
 #define TEAL_THREADS_ID "teal.threads/1"
 #define TEAL_TRIGGER_ID "teal.trigger/1"
 #define TEAL_DEPLOY_ID "teal.deploy/1"
+#define TEAL_BACKUP_ID "teal.backup/1"
 #define TEAL_HTTP_ID "teal.host.http/1"
 #define TEAL_STATE_ID "teal.host.state/1"
 #define TEAL_METRICS_ID "teal.host.metrics/1"
@@ -374,6 +375,19 @@ typedef struct teal_deploy {
   /* data */
   teal_status(TEAL_CALL *destroy)(teal_instance *, const teal_call *, teal_progress_fn progress, void *ctx);
 } teal_deploy;
+
+/* ---- "teal.backup/1": of memories that stand on this machine, beside "teal.memory/1" ---- */
+
+typedef struct teal_backup {
+  uint32_t struct_size;
+  uint32_t reserved0;
+  /* data. Copies everything acknowledged before the call, records and blobs, as of one moment, to the folder `target`, an
+   * absolute path: a new folder or an empty one. The memory goes on meanwhile. After done, the backup is durable. */
+  teal_status(TEAL_CALL *backup)(teal_instance *, const teal_call *, teal_bytes target);
+  /* control; of no instance. Makes the store that `config_json` describes, as `open` takes it, from the backup in the folder
+   * `source`. A store that is there already is TEAL_INVALID and stays. Versions of the restored store never come back. */
+  teal_status(TEAL_CALL *restore)(teal_bytes config_json, teal_bytes source, teal_error *error);
+} teal_backup;
 
 /* ---- What the host serves: tables from host->service(host, id). The roles of caller and callee are turned round: the plugin
  * is the caller of a teal_call, `done` is the plugin's sink. A plugin's `close` waits for the calls it has open here. ---- */

@@ -4,7 +4,9 @@
 //   load LIBRARY CONFIG ACKS CALLERS COMMITS    commits the script (script.hpp); writes what was begun and acknowledged
 //   verify LIBRARY CONFIG ACKS CALLERS          checks a store against that
 //   power LIBRARY FOLDER EVERY                  a load, and a loss of power at every EVERY-th thing done to files
-//   full LIBRARY CONFIG BALLAST                 a full disk, and room again; the file BALLAST takes the room
+//   backup LIBRARY CONFIG TARGET ACKS CALLERS   a backup under load, of a moment after what had been acknowledged
+//   before restore LIBRARY CONFIG SOURCE               prints "ok", or what was said instead full LIBRARY CONFIG
+//   BALLAST                 a full disk, and room again; the file BALLAST takes the room
 // Ends with 0 and the line "ok …", or says what was wrong.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -219,7 +221,9 @@ int Power(const std::string& library, const std::string& folder, uint64_t every)
 
 int Full(const std::string& library, const std::string& config, const std::string& ballast) {
   const Plugin plugin(library);
-  const std::string value(60'000, 'f');
+  std::mt19937_64 random(11);
+  std::string value(60'000, '\0');
+  for (char& c : value) c = static_cast<char>(random());  // nothing that compresses
   uint64_t acknowledged = 0;
   uint64_t refused = 0;
   uint64_t doubtful = 0;
@@ -275,6 +279,35 @@ int Full(const std::string& library, const std::string& config, const std::strin
   return 0;
 }
 
+int Backup(const std::string& library, const std::string& config, const std::string& target,
+           const std::string& acks_path, uint64_t callers) {
+  const Plugin plugin(library);
+  const Instance instance(plugin, config);
+  Acks before(acks_path, "");
+  RunLoad(instance.Memory(), before, callers, 100);
+  // From here on the acknowledgements go elsewhere: the backup may have what came later, and must have what came
+  // before.
+  Acks later(acks_path + ".later", "");
+  std::thread load([&] { RunLoad(instance.Memory(), later, callers, 200); });
+  const auto* const table = plugin.Interface<teal_backup>(TEAL_BACKUP_ID);
+  const auto error = teal::host::Wait<teal::host::Error>(
+      {}, [&](const teal_call* call) { return table->backup(instance.get(), call, teal::Bytes(target)); });
+  load.join();
+  if (!error.Ok()) Die("backup: " + error.message);
+  std::printf("ok\n");
+  return 0;
+}
+
+int Restore(const std::string& library, const std::string& config, const std::string& source) {
+  const Plugin plugin(library);
+  teal_error error{};
+  error.struct_size = sizeof error;
+  const auto* const table = plugin.Interface<teal_backup>(TEAL_BACKUP_ID);
+  const teal_status status = table->restore(teal::Bytes(config), teal::Bytes(source), &error);
+  std::printf("%s\n", status == TEAL_OK ? "ok" : error.message);
+  return 0;
+}
+
 int Open(const std::string& library, const std::string& config, bool hold) {
   const Plugin plugin(library);
   std::string error;
@@ -295,6 +328,9 @@ int main(int argc, char** argv) {
   if (what == "open" && words.size() == 3) return Open(words[1], words[2], false);
   if (what == "hold" && words.size() == 3) return Open(words[1], words[2], true);
   if (what == "power" && words.size() == 4) return Power(words[1], words[2], std::stoull(words[3]));
+  if (what == "backup" && words.size() == 6)
+    return Backup(words[1], words[2], words[3], words[4], std::stoull(words[5]));
+  if (what == "restore" && words.size() == 4) return Restore(words[1], words[2], words[3]);
   if (what == "full" && words.size() == 4) return Full(words[1], words[2], words[3]);
   if (what == "load" && words.size() == 6) {
     const Plugin plugin(words[1]);
@@ -308,7 +344,10 @@ int main(int argc, char** argv) {
     const Plugin plugin(words[1]);
     const Instance instance(plugin, words[2]);
     std::map<uint64_t, std::pair<uint64_t, State>> cache;
-    const Promised promised = ReadAcks(words[3], ~uint64_t{0});
+    Promised promised = ReadAcks(words[3], ~uint64_t{0});
+    for (const auto& [caller, bounds] : ReadAcks(words[3] + ".later", ~uint64_t{0}).commits) {
+      promised.commits[caller].begun = bounds.begun;
+    }
     uint64_t acknowledged = 0;
     for (const auto& [caller, bounds] : promised.commits) acknowledged += bounds.acknowledged;
     const std::string wrong = Verify(instance.Memory(), promised, std::stoull(words[4]), cache);
