@@ -36,12 +36,11 @@ Command AddPluginCheck(CLI::App& plugin, const Globals& globals) {
   CLI::App* const command = plugin.add_subcommand("check", "hold a plugin to the contract: the conformance kit");
   command->footer(
       "Example: teal plugin check build/mine.teal-plugin.json --config config.json\n"
-      "What stands after PATH goes to the kit; see teal plugin check -- --help");
+      "What stands after PATH goes to the kit; its flags: teal-plugin-check --help");
   command->fallthrough(false);
   command->prefix_command();
   return [command, &globals] {
     std::vector<std::string> words = command->remaining();
-    if (!words.empty() && words.front() == "--") words.erase(words.begin());
     if (words.empty()) {
       ReportError(globals, "which plugin?", "see teal plugin check --help");
       return static_cast<int>(kExitUsage);
