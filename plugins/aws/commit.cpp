@@ -11,6 +11,7 @@ namespace {
 // DynamoDB remembers a transaction's token for ten minutes; a minute is left for clocks and for requests on their way.
 constexpr uint64_t kTokenNs = 540'000'000'000;
 constexpr std::size_t kDoubtsMax = 65'536;
+constexpr uint64_t kPatienceNs = 5'000'000'000;  // before a last look at the record
 
 std::string Token(const teal_version& version) {
   return Hex(AsText(Sha256(AsText(WithSpilled(version, false)))).substr(0, 16));  // at most 36 characters
@@ -272,7 +273,12 @@ Task<CommitOutcome> Commits::GiveUp(Operation& operation, Write& write, const Er
   Error error = operation.Stopped() && stopped.code != TEAL_TIMEOUT ? stopped : why;
   const auto put =
       std::find_if(write.ops.begin(), write.ops.end(), [](const teal_op& op) { return op.kind == TEAL_PUT; });
-  if (write.unknown && put != write.ops.end() && !operation.Stopped()) {
+  // A service that said when to come again is left alone for so long. (ERR-4)
+  const uint64_t wait = why.retry_after_ns;
+  const bool patient = wait < std::min(operation.RemainingNs(), kPatienceNs);
+  const bool look = write.unknown && put != write.ops.end() && patient;
+  if (look) co_await Sleep(operation, wait);
+  if (look && !operation.Stopped()) {
     auto record = co_await values_.ReadItem(operation, View(put->key.partition), View(put->key.sort));
     if (record && *record && SameCommit((*record)->version, write.version)) {
       co_return co_await Applied(operation, write, WithSpilled((*record)->version, false));
