@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "core/lang/parser.h"
@@ -13,6 +14,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kModulesMax = 10000;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // says nothing in UTF-8
+
+// Whether there is nothing in it but what separates.
+bool IsEmptyProgram(std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return text.find_first_not_of(" \t\r\n\f\v;") == std::string_view::npos;
+}
 
 std::string Identity(const std::string& path) {
   std::error_code failed;
@@ -23,7 +31,7 @@ std::string Identity(const std::string& path) {
 }  // namespace
 
 void ModuleLoader::Add(const std::string& name, std::string text, std::string identity) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);  // a byte order mark says nothing in UTF-8
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   files_.push_back(std::make_unique<SourceFile>(name, std::move(text)));
   LoadedModule& module = modules_.emplace_back();
   module.file = files_.back().get();
@@ -53,8 +61,7 @@ std::vector<LoadedModule> ModuleLoader::LoadText(const std::string& name, std::s
     diagnostics_.ErrorAt(name, problem.position, problem.message, problem.hint);
     return {};
   }
-  const bool blank = text.find_first_not_of(" \t\r\n\f\v;") == std::string::npos;
-  if (blank) {
+  if (IsEmptyProgram(text)) {
     diagnostics_.ErrorAt(name, {1, 1}, "this program is empty", "write at least `fn main() { … }`");
     return {};
   }

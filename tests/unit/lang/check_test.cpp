@@ -164,7 +164,7 @@ TEST_F(CheckFiles, TwoImportsOfOneModule) {
 }
 
 TEST_F(CheckFiles, FilesThatAreNoProgram) {
-  for (const char* text : {"", "\n\n", " ;\n;"}) {
+  for (const char* text : {"", "\n\n", " ;\n;", "\xEF\xBB\xBF", "\xEF\xBB\xBF;"}) {
     EXPECT_EQ(CheckedFile(Write("empty.tl", text)),
               "/empty.tl:1:1: this program is empty | write at least `fn main() { … }`\n");
   }
