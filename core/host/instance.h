@@ -21,7 +21,7 @@ namespace teal::host {
 
 struct InstanceOptions {
   std::string config_json = "{}";         // its section of teal.yaml; validated already (core/host/schema.h)
-  Services* services = nullptr;           // outlives the instance; NULL: it is served nothing but the log
+  Services* services = nullptr;           // outlives the instance, for ever if it was given up; NULL: only the log
   std::function<uint64_t()> now_unix_ns;  // empty: the system's clock
   uint64_t open_ns_max = 30'000'000'000;
   uint64_t close_ns_max = 30'000'000'000;

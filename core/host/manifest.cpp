@@ -122,11 +122,11 @@ std::vector<std::string> Interfaces(Reader& reader) {
       reader.Wrong("interfaces", "must hold ids such as \"teal.memory/1\", and has " + ToText(item));
       return interfaces;
     }
-    if (std::find(interfaces.begin(), interfaces.end(), item) != interfaces.end()) {
+    if (std::find(interfaces.begin(), interfaces.end(), item.get<std::string>()) != interfaces.end()) {
       reader.Wrong("interfaces", "has " + ToText(item) + " twice");
       return interfaces;
     }
-    interfaces.push_back(item);
+    interfaces.push_back(item.get<std::string>());
   }
   return interfaces;
 }

@@ -8,6 +8,7 @@
 #include <teal/host.hpp>
 #include <thread>
 
+#include "core/host/keep.h"
 #include "samples.h"
 
 namespace teal::host {
@@ -72,27 +73,33 @@ TEST(Instance, AnOpenThatNeverReturnsIsGivenUp) {
 }
 
 TEST(Instance, AnOpenThatReturnsTooLateIsClosed) {
-  std::mutex mutex;
-  std::vector<std::string> lines;
-  LogOptions log;
-  log.sink = [&](std::string_view line) {
-    const std::lock_guard lock(mutex);
-    lines.emplace_back(line);
+  // The thread that was given up uses them at any time.
+  struct Kept {
+    std::mutex mutex;
+    std::vector<std::string> lines;
+    std::unique_ptr<Services> services;
   };
-  Services services({.log = Log::Make(log).value()});
+  const auto kept = std::make_shared<Kept>();
+  KeepForEver(kept);
+  LogOptions log;
+  log.sink = [raw = kept.get()](std::string_view line) {
+    const std::lock_guard lock(raw->mutex);
+    raw->lines.emplace_back(line);
+  };
+  kept->services = std::make_unique<Services>(ServicesOptions{.log = Log::Make(log).value()});
   InstanceOptions options;
   options.open_ns_max = 50'000'000;
-  options.services = &services;
+  options.services = kept->services.get();
   EXPECT_FALSE(Open(ThePlugin("good"), "slow log", std::move(options)).ok());
   for (int i = 0; i < 200; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    const std::lock_guard lock(mutex);
-    if (lines.size() == 2) break;
+    const std::lock_guard lock(kept->mutex);
+    if (kept->lines.size() == 2) break;
   }
-  const std::lock_guard lock(mutex);
-  ASSERT_EQ(lines.size(), 2U);
-  EXPECT_NE(lines[0].find("warning sample: hello from the sample"), std::string::npos) << lines[0];
-  EXPECT_NE(lines[1].find("goodbye"), std::string::npos);
+  const std::lock_guard lock(kept->mutex);
+  ASSERT_EQ(kept->lines.size(), 2U);
+  EXPECT_NE(kept->lines[0].find("warning sample: hello from the sample"), std::string::npos) << kept->lines[0];
+  EXPECT_NE(kept->lines[1].find("goodbye"), std::string::npos);
 }
 
 TEST(Instance, ACloseThatNeverReturnsIsGivenUp) {

@@ -1,7 +1,7 @@
 /* A small plugin for the loader's tests. What it does wrong is chosen by macros where it is wrong by itself
  * (CMakeLists.txt), else by its config: {"behave": "crash"} and so on. */
 #define _GNU_SOURCE
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +13,7 @@ struct teal_instance {
   const teal_host* host;
   char config[256];
   int lacks_blobs; /* offers blobs and has no functions for them */
-  volatile int cancelled;
+  atomic_int cancelled;
 };
 
 #ifdef SAMPLE_UNRESOLVED
