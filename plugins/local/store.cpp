@@ -101,7 +101,8 @@ std::optional<Error> Store::Open(const Settings& settings) {
   settings_ = settings;
   rocks_files_ = MakeRocksFiles(files_);
   env_ = rocksdb::NewCompositeEnv(rocks_files_);
-  cache_ = rocksdb::NewLRUCache(settings.cache_bytes, 2);
+  cache_ = rocksdb::NewLRUCache(settings.cache_bytes / 2, 2);
+  rows_ = rocksdb::NewLRUCache(settings.cache_bytes / 2, 4);
   return OpenRocks(settings.make);
 }
 
@@ -125,6 +126,8 @@ std::optional<Error> Store::OpenRocks(bool make) {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.info_log = std::make_shared<HostLogger>(*this);
   options.listeners = {std::make_shared<Listener>(*this)};
+  // Records that are read again and again, as those of running sessions are, without the block each stands in.
+  options.row_cache = rows_;
   options.max_open_files = 256;
   options.max_file_opening_threads = 1;
   options.stats_dump_period_sec = 0;

@@ -89,7 +89,8 @@ class Store {
   std::shared_ptr<rocksdb::FileSystem> rocks_files_;
   std::unique_ptr<rocksdb::Env> env_;
   Settings settings_;
-  std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<rocksdb::Cache> cache_;  // of blocks
+  std::shared_ptr<rocksdb::Cache> rows_;
   std::shared_mutex db_mutex_;  // shared by whoever uses db_, alone by Reopen
   std::unique_ptr<rocksdb::DB> db_;
   std::atomic<bool> failing_{false};
