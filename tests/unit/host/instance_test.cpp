@@ -213,11 +213,11 @@ TEST(Instance, CloseEndsEveryCallOfABlockingPlugin) {
 TEST(InstanceDeathTest, ACrashInOpenNamesThePlugin) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const Plugin& plugin = ThePlugin("good");
-  EXPECT_EXIT(Open(plugin, "crash"), DiedBy(SIGSEGV),
+  EXPECT_EXIT(static_cast<void>(Open(plugin, "crash")), DiedBy(SIGSEGV),
               "teal: error: plugin \"sample\" crashed in open \\(SIGSEGV\\); the process ends");
-  EXPECT_EXIT(Open(plugin, "overflow"), DiedBy(SIGSEGV),
+  EXPECT_EXIT(static_cast<void>(Open(plugin, "overflow")), DiedBy(SIGSEGV),
               "teal: error: plugin \"sample\" crashed in open \\(SIGSEGV\\)");
-  EXPECT_EXIT(Open(plugin, "exit"), testing::ExitedWithCode(0),
+  EXPECT_EXIT(static_cast<void>(Open(plugin, "exit")), testing::ExitedWithCode(0),
               "teal: error: plugin \"sample\" crashed in open \\(it called exit\\)");
 }
 
