@@ -216,7 +216,7 @@ class World:
         peer = self.minio if service == "s3" else self.dynamodb
         return boto3.client(service, endpoint_url=peer.endpoint, region_name="us-east-1",
                             aws_access_key_id=peer.facts["access_key_id"], aws_secret_access_key=peer.facts["secret_access_key"],
-                            config=botocore.config.Config(max_pool_connections=64, s3={"addressing_style": "path"},
+                            config=botocore.config.Config(max_pool_connections=64, read_timeout=20, retries={"max_attempts": 1}, s3={"addressing_style": "path"},
                                                           request_checksum_calculation="when_required"))
 
     def items(self, table):

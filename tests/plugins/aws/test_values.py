@@ -94,11 +94,14 @@ def test_readers_while_a_large_value_changes(world, driver):
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for i in range(1, 30):
-        assert store.put("p", "s", bytes([i]) * BIG)["code"] == 0
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for i in range(1, 30):
+            answer = store.put("p", "s", bytes([i]) * BIG)
+            assert answer["code"] == 0, answer
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     assert wrong == [], wrong[:3]
 
 
