@@ -1,6 +1,6 @@
-// The measurement behind docs/decisions/0005: log_choice FOLDER. 300 bytes made durable by one caller, in turn: bare
-// writes, RocksDB's own log as it comes, RocksDB's log in zeroed files through its FileSystem, and bare writes in a
-// growing file.
+// The measurement behind docs/decisions/0005: local_log_choice FOLDER. 300 bytes made durable by one caller, in turn:
+// bare writes, RocksDB's own log as it comes, RocksDB's log in zeroed files through its FileSystem, and bare writes in
+// a growing file.
 #include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>

@@ -1,4 +1,4 @@
-// What the plugin `local` costs beside what it stands on, in one run: local_bench LIBRARY FOLDER [records].
+// What the plugin `local` costs beside what it stands on, in one run: local_speed LIBRARY FOLDER [records].
 // FOLDER is on the disk to be measured and is removed again. Every answer is checked.
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -288,7 +288,7 @@ double ReadyAfterCrash(const std::string& library, const std::string& folder, ui
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) Die("usage: local_bench LIBRARY FOLDER [records]");
+  if (argc < 3) Die("usage: local_speed LIBRARY FOLDER [records]");
   const std::string library = argv[1];
   const std::string folder = argv[2];
   const uint64_t records = argc > 3 ? std::stoull(argv[3]) : 1'000'000;
