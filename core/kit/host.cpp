@@ -7,7 +7,9 @@
 #include <cstring>
 #include <utility>
 
+#include "core/kit/call.h"
 #include "core/kit/options.h"
+#include "core/kit/start_http.h"
 #include "core/kit/subject.h"
 #include "core/kit/verdict.h"
 
@@ -124,6 +126,24 @@ void SetHttpFaults(const std::string& json) {
   if (!http.ok()) NotOffered("there is no " TEAL_HTTP_ID " to put faults under: ", http.failure().message);
   const Status set = http.value()->SetFaults(json);
   if (!set.ok()) Fail("the kit's own faults are wrong: ", set.failure().message);
+}
+
+void StartHttp() {
+  const auto http = Services().Http();
+  if (!http.ok()) return;
+  host::HostContext context;
+  context.plugin_id = "kit";
+  context.now_unix_ns = host::SystemNowUnixNs;
+  context.services = &Services();
+  context.log = &Services().log();
+  const teal_host table = host::MakeHost(&context);
+  Call& call = NewCall("a request to a port where nobody listens", Gives::kNothing);
+  teal_http_request request{};
+  request.struct_size = sizeof request;
+  request.method = call.inputs().Bytes("GET");
+  request.url = call.inputs().Bytes("http://127.0.0.1:1/");
+  call.Begin([&](const teal_call* c) { return http.value()->table()->send(&table, c, &request); });
+  call.Wait();
 }
 
 uint64_t HttpAttempts() {

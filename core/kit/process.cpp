@@ -20,6 +20,7 @@
 #include "core/kit/memory.h"
 #include "core/kit/options.h"
 #include "core/kit/proc.h"
+#include "core/kit/start_http.h"
 #include "core/kit/subject.h"
 #include "core/kit/test.h"
 #include "core/kit/tour.h"
@@ -109,6 +110,7 @@ uint64_t MustBeBlocked() {
 }
 
 void ThreadsBlockSignals() {
+  StartHttp();
   const std::set<int> before = Threads();
   Host host;
   Instance instance(host);
@@ -127,6 +129,7 @@ void ThreadsBlockSignals() {
 }
 
 void DescriptorsClose() {
+  StartHttp();
   const std::set<int> before = Descriptors();
   Host host;
   Instance instance(host);
