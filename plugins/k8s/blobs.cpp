@@ -62,7 +62,7 @@ bool BlobOpen::Answer(const PGresult* result) {
 }
 
 BlobWrite::BlobWrite(plugin::Done done, const teal_call& call, uint64_t now, UploadPtr upload, std::string_view data)
-    : Call(std::move(done), call, now),
+    : Query(std::move(done), call, now),
       now_(now),
       upload_(std::move(upload)),
       data_(data),
@@ -141,7 +141,7 @@ bool BlobCommit::Answer(const PGresult* result) {
 
 BlobGet::BlobGet(plugin::Done done, const teal_call& call, uint64_t now, std::string_view name, uint64_t offset,
                  uint64_t size)
-    : Call(std::move(done), call, now), name_(name), offset_(Clamped(offset)), size_(Clamped(size)) {}
+    : Query(std::move(done), call, now), name_(name), offset_(Clamped(offset)), size_(Clamped(size)) {}
 
 void BlobGet::Bind(Params& params) {
   params.Data(name_);

@@ -39,10 +39,10 @@ class Uploads {
   uint64_t last_ = 0;
 };
 
-class BlobOpen final : public Call {
+class BlobOpen final : public Query {
  public:
   BlobOpen(plugin::Done done, const teal_call& call, uint64_t now, std::string_view name, Uploads& uploads)
-      : Call(std::move(done), call, now), now_(now), name_(name), uploads_(&uploads) {}
+      : Query(std::move(done), call, now), now_(now), name_(name), uploads_(&uploads) {}
   Statement statement() const override { return Statement::kBlobBegin; }
   void Bind(Params& params) override { params.Long(Flipped(now_)); }
   bool Answer(const PGresult* result) override;
@@ -53,7 +53,7 @@ class BlobOpen final : public Call {
   Uploads* uploads_;
 };
 
-class BlobWrite final : public Call {
+class BlobWrite final : public Query {
  public:
   // `upload` is marked busy; `data` lives until the call has ended.
   BlobWrite(plugin::Done done, const teal_call& call, uint64_t now, UploadPtr upload, std::string_view data);
@@ -76,10 +76,10 @@ class BlobWrite final : public Call {
   uint64_t sending_ = 0;
 };
 
-class BlobCommit final : public Call {
+class BlobCommit final : public Query {
  public:
   BlobCommit(plugin::Done done, const teal_call& call, uint64_t now, UploadPtr upload)
-      : Call(std::move(done), call, now), upload_(std::move(upload)) {}
+      : Query(std::move(done), call, now), upload_(std::move(upload)) {}
   Statement statement() const override { return Statement::kBlobFinish; }
   void Bind(Params& params) override;
   bool Answer(const PGresult* result) override;
@@ -88,7 +88,7 @@ class BlobCommit final : public Call {
   UploadPtr upload_;
 };
 
-class BlobGet final : public Call {
+class BlobGet final : public Query {
  public:
   BlobGet(plugin::Done done, const teal_call& call, uint64_t now, std::string_view name, uint64_t offset,
           uint64_t size);
@@ -103,10 +103,10 @@ class BlobGet final : public Call {
   int64_t size_;
 };
 
-class BlobDelete final : public Call {
+class BlobDelete final : public Query {
  public:
   BlobDelete(plugin::Done done, const teal_call& call, uint64_t now, std::string_view name)
-      : Call(std::move(done), call, now), name_(name) {}
+      : Query(std::move(done), call, now), name_(name) {}
   Statement statement() const override { return Statement::kBlobDelete; }
   void Bind(Params& params) override { params.Data(name_); }
   bool Answer(const PGresult*) override {

@@ -21,10 +21,6 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  virtual Statement statement() const = 0;
-  virtual void Bind(Params& params) = 0;
-  // The statement is committed. True = send the call again, for its next part; else it has ended.
-  virtual bool Answer(const PGresult* result) = 0;
   // Whether a statement of unknown outcome may be sent again: a second, or late, application changes nothing.
   virtual bool Repeatable() const { return true; }
   virtual bool ReadOnly() const { return false; }
@@ -56,7 +52,16 @@ class Call {
   bool maybe_applied_ = false;
 };
 
-using CallPtr = std::shared_ptr<Call>;
+// A call that is a statement of its own; a commit may share one with others.
+class Query : public Call {
+ public:
+  using Call::Call;
+  virtual Statement statement() const = 0;
+  virtual void Bind(Params& params) = 0;
+  // The statement is committed. True = send the query again, for its next part; else it has ended.
+  virtual bool Answer(const PGresult* result) = 0;
+};
+using QueryPtr = std::shared_ptr<Query>;
 
 inline constexpr uint64_t kDefaultTimeoutNs = 30'000'000'000;
 

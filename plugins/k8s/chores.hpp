@@ -12,7 +12,7 @@
 namespace teal::k8s {
 
 // Deletes records a minute after they expired, so that a clock ahead of the others' deletes nothing early. (MEM-24)
-class DropExpired final : public Call {
+class DropExpired final : public Query {
  public:
   explicit DropExpired(uint64_t now) : now_(now) {}
   Statement statement() const override { return Statement::kDropExpired; }
@@ -24,7 +24,7 @@ class DropExpired final : public Call {
 };
 
 // Deletes blobs nobody went on writing for a day.
-class DropUploads final : public Call {
+class DropUploads final : public Query {
  public:
   explicit DropUploads(uint64_t now) : now_(now) {}
   Statement statement() const override { return Statement::kDropUploads; }
@@ -36,7 +36,7 @@ class DropUploads final : public Call {
 };
 
 // Deletes what was written of a blob that was given up.
-class DropUpload final : public Call {
+class DropUpload final : public Query {
  public:
   explicit DropUpload(int64_t id) : id_(id) {}
   Statement statement() const override { return Statement::kBlobDropUpload; }
@@ -53,7 +53,7 @@ class DropUpload final : public Call {
 // Tells listeners which keys were written. After the commit and on its own: a NOTIFY within a commit would hold a lock
 // over the whole database until the disk has it, so that no two commits could share a write. What is lost is lost.
 // (WATCH-1)
-class Tell final : public Call {
+class Tell final : public Query {
  public:
   Tell(std::string channel, bool all, const std::set<std::pair<std::string, std::string>>& keys);
   Statement statement() const override { return Statement::kTell; }

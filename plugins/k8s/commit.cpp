@@ -117,24 +117,23 @@ void Commit::Failed(const plugin::Error& error) {
   if (has_key_ && error.outcome == TEAL_OUTCOME_UNKNOWN) nonces_->Unknown(nonce_);
 }
 
-bool Commit::AnswerRow(const PGresult* result, int row) {
+void Commit::Answer(const PGresult* result, int row) {
   switch (IntAt(result, row, 0)) {
     case kOutcomeApplied:
     case kOutcomeAppliedBefore: {
       const std::string version(DataAt(result, row, 2));
       Applied(version);
-      return false;
+      return;
     }
     case kOutcomeConflict:
       Conflicted(result, row);
-      return false;
+      return;
     default:
       assert(IntAt(result, row, 0) == kOutcomeUnproven);
       Fail({TEAL_UNAVAILABLE,
             "the connection to PostgreSQL was lost while committing, and what stands now does not tell whether it was "
             "applied: read the records, then decide",
             TEAL_OUTCOME_UNKNOWN, 0, 0});
-      return false;
   }
 }
 
@@ -202,11 +201,6 @@ std::vector<CommitPtr> TakeBatch(std::deque<CommitPtr>& waiting) {
     if (alone) break;
   }
   return batch;
-}
-
-void Commit::Bind(Params& params) {
-  const CommitPtr self(CommitPtr(), this);  // not owned
-  BindBatch({&self, 1}, params);
 }
 
 void BindBatch(std::span<const CommitPtr> batch, Params& params) {

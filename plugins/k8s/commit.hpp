@@ -50,16 +50,13 @@ class Commit final : public Call {
   Commit(plugin::Done done, const teal_call& call, uint64_t now, const teal_op* ops, uint64_t count, Nonces& nonces,
          std::function<void(KeyView)> changed);
 
-  Statement statement() const override { return Statement::kCommit; }
-  void Bind(Params& params) override;  // as a batch of its own
-  bool Answer(const PGresult* result) override { return AnswerRow(result, 0); }
   // A record's version, once replaced, is never its version again: then a late twin of this commit fails. A create may
   // not be repeated: its late twin could make again what somebody deleted meanwhile.
   bool Repeatable() const override { return moves_a_version_; }
   void Failed(const plugin::Error& error) override;
 
-  // The answer to this commit in row `row` of its batch's. As Answer.
-  bool AnswerRow(const PGresult* result, int row);
+  // The answer to this commit: row `row` of its batch's. Ends it.
+  void Answer(const PGresult* result, int row);
 
   // The next time only ask whether it was applied.
   void Prove() { prove_ = true; }

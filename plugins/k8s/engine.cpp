@@ -78,7 +78,7 @@ Engine::~Engine() {
   connector_.reset();
 }
 
-void Engine::Submit(CallPtr call) {
+void Engine::Submit(QueryPtr call) {
   {
     const std::lock_guard lock(mutex_);
     if (waiting_.load(std::memory_order_relaxed) + inbox_.calls.size() < kPendingMax) {
@@ -272,7 +272,7 @@ void Engine::DispatchCalls() {
   while (!calls_.empty()) {
     Slot* const slot = ForCall();
     if (slot == nullptr) return;
-    CallPtr call = std::move(calls_.front());
+    QueryPtr call = std::move(calls_.front());
     calls_.pop_front();
     Launch(*slot, {{}, std::move(call), nullptr});
   }
@@ -391,12 +391,18 @@ void Engine::Finish(Flight flight) {
     if (again) calls_.push_front(std::move(flight.call));
     return;
   }
-  assert(PQntuples(answer) == static_cast<int>(flight.commits.size()));
+  const bool whole = PQntuples(answer) == static_cast<int>(flight.commits.size());
   for (std::size_t i = 0; i < flight.commits.size(); ++i) {
     Commit& commit = *flight.commits[i];
     if (commit.ended()) continue;
+    if (!whole) {
+      commit.MaybeApplied();
+      commit.Fail({TEAL_CORRUPT, "the functions in the schema " + config_.schema + " are not those of this plugin",
+                   TEAL_OUTCOME_UNKNOWN, 0, 0});
+      continue;
+    }
     try {
-      commit.AnswerRow(answer, static_cast<int>(i));
+      commit.Answer(answer, static_cast<int>(i));
     } catch (...) {
       commit.MaybeApplied();
       commit.Fail(OutOfMemory());
@@ -435,7 +441,8 @@ void Engine::Lost(Slot& slot, plugin::Error error) {
   std::deque<Flight> flights = std::move(slot.flights);
   slot = Slot{};
   if (!AnyLive()) unreachable_since_ = Clock::now();
-  if (last_error_.message != error.message) Log(TEAL_LOG_WARNING, error.message);
+  // A pooler that closes what idles is no news.
+  if (last_error_.message != error.message) Log(flights.empty() ? TEAL_LOG_DEBUG : TEAL_LOG_WARNING, error.message);
   last_error_ = error;
   for (auto flight = flights.rbegin(); flight != flights.rend(); ++flight) {
     if (flight->call && !flight->call->ended()) {
@@ -473,7 +480,7 @@ void Engine::Sweep() {
   if (now < next_sweep_) return;
   next_sweep_ = now + kSweepEvery;
   const uint64_t host_now = Now();
-  for (const CallPtr& call : calls_) Overdue(*call, host_now, false);
+  for (const QueryPtr& call : calls_) Overdue(*call, host_now, false);
   for (const CommitPtr& commit : commits_) Overdue(*commit, host_now, false);
   for (const auto& [when, commit] : later_) Overdue(*commit, host_now, false);
   std::erase_if(later_, [](const auto& entry) { return entry.second->ended(); });
@@ -500,7 +507,7 @@ void Engine::Sweep() {
 }
 
 void Engine::FailWaiting(const std::function<bool(const Call&)>& which, const plugin::Error& error) {
-  for (const CallPtr& call : calls_) {
+  for (const QueryPtr& call : calls_) {
     if (which(*call)) call->Fail(error);
   }
   for (const CommitPtr& commit : commits_) {

@@ -34,7 +34,7 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Any thread; do not block.
-  void Submit(CallPtr call);
+  void Submit(QueryPtr call);
   void SubmitCommit(CommitPtr commit);
   void Cancel(uint64_t op_id);
 
@@ -46,7 +46,7 @@ class Engine {
  private:
   struct Flight {
     std::vector<CommitPtr> commits;  // of one transaction
-    CallPtr call;                    // or one other call
+    QueryPtr call;                   // or one other call
     Result answer;                   // the first error, else the rows
   };
   struct Slot {
@@ -58,7 +58,7 @@ class Engine {
     bool unsent = false;  // libpq has bytes the socket did not take
   };
   struct Inbox {
-    std::vector<CallPtr> calls;
+    std::vector<QueryPtr> calls;
     std::vector<CommitPtr> commits;
     std::vector<uint64_t> cancelled;
     std::vector<std::pair<int, std::optional<Session>>> sessions;
@@ -107,7 +107,7 @@ class Engine {
 
   // Of the engine's thread.
   std::vector<Slot> slots_;
-  std::deque<CallPtr> calls_;
+  std::deque<QueryPtr> calls_;
   std::deque<CommitPtr> commits_;
   std::multimap<Clock::time_point, CommitPtr> later_;  // to be sent again from then on
   plugin::Error last_error_;

@@ -8,9 +8,9 @@
 
 namespace teal::k8s {
 
-class ReadCall : public Call {
+class ReadCall : public Query {
  public:
-  using Call::Call;
+  using Query::Query;
   bool ReadOnly() const final { return true; }
 };
 

@@ -1,4 +1,5 @@
 // Many callers at once: one winner each, nothing lost, nothing torn, no deadlock.
+#include <chrono>
 #include <map>
 #include <random>
 
@@ -78,6 +79,11 @@ TEST_P(Both, CommitsOfTwoRecordsAreWhole) {
   const auto name = [](int i) { return "account" + std::to_string(i); };
   for (int i = 0; i < kAccounts; ++i) ASSERT_OK(store.Create("bank", name(i), "100"));
   Store second(Config());
+  const auto deadlocks = [] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1200));  // backends tell their counts once a second
+    return Sql("SELECT deadlocks FROM pg_stat_database WHERE datname = 'teal'");
+  };
+  const std::string deadlocks_before = deadlocks();
   std::atomic<int> moved{0};
   std::atomic<int> torn{0};
   Together(kClients, [&](int client) {
@@ -105,6 +111,7 @@ TEST_P(Both, CommitsOfTwoRecordsAreWhole) {
     }
   });
   EXPECT_EQ(torn, 0);
+  EXPECT_EQ(deadlocks(), deadlocks_before) << "the order of keys was not kept";
   EXPECT_GT(moved, 0);
   int sum = 0;
   for (int i = 0; i < kAccounts; ++i) sum += std::stoi(store.Get("bank", name(i))->value);
@@ -127,6 +134,32 @@ TEST_P(Both, AChecksOfAbsenceHoldsUntilTheEnd) {
     EXPECT_EQ(winners, 1) << round;
     EXPECT_EQ(store.memory().ScanNow("skew", "", 1000).records.size(), static_cast<std::size_t>(round) + 1);
   }
+}
+
+// PostgreSQL gives the rows of a statement before it commits: what fails then was not applied. And what fails is the
+// one commit, not those that shared its transaction.
+TEST_P(Both, ACommitThatFailsAtItsEndFailsAlone) {
+  Sql("CREATE FUNCTION " + schema +
+      ".refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.value = 'poison' THEN "
+      "RAISE 'no poison'; END IF; RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER late AFTER INSERT ON " +
+      schema + ".record DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION " + schema + ".refuse()");
+  std::atomic<int> failed{0};
+  Together(32, [&](int i) {
+    for (int round = 0; round < 4; ++round) {
+      const std::string name = std::to_string(i) + "/" + std::to_string(round);
+      const auto result = store.Create("p", name, i == 5 ? "poison" : "fine");
+      if (i != 5) {
+        EXPECT_OK(result);
+        continue;
+      }
+      ++failed;
+      EXPECT_EQ(result.error.code, TEAL_INTERNAL);
+      EXPECT_EQ(result.error.outcome, TEAL_NOT_APPLIED);
+      EXPECT_NE(result.error.message.find("no poison"), std::string::npos) << result.error.message;
+    }
+  });
+  EXPECT_EQ(failed, 4);
+  EXPECT_EQ(store.memory().ScanNow("p", "", 1000).records.size(), 31U * 4U);
 }
 
 // Every increment counts, with many keys and many callers in flight, so that commits share transactions.
