@@ -212,16 +212,21 @@ Status Instance::Close() {
   const std::lock_guard lock(impl_->close_mutex);
   if (impl_->closed) return *impl_->closed;
   const uint64_t ns_max = impl_->options.close_ns_max;
-  impl_->own.pool.Close();
-  const bool came_back = RunWithin(ns_max, Whose(plugin_), "close",
-                                   [impl = impl_] { impl->plugin.table().close(impl->own.instance); }, {});
-  const bool quiet = came_back && impl_->own.pool.Join(ns_max);
+  Pool& pool = impl_->own.pool;
+  pool.Close();
+  // A thread of the pool may be about to enter the plugin: `close` is called when all have come back, not beside them.
+  for (const uint64_t op_id : pool.Running()) {
+    if (op_id != 0) plugin_.table().cancel(impl_->own.instance, op_id);
+  }
+  const bool returned = pool.Join(ns_max);
+  const bool quiet = returned && RunWithin(ns_max, Whose(plugin_), "close",
+                                           [impl = impl_] { impl->plugin.table().close(impl->own.instance); }, {});
   if (quiet) {
     impl_->closed.emplace(Unit{});
   } else {
     // A thread inside the plugin may use all of it at any time.
     KeepForEver(impl_);
-    impl_->closed.emplace(Fail(FailureCode::kUnavailable, Whose(plugin_) + ": " + (came_back ? "a call" : "its close") +
+    impl_->closed.emplace(Fail(FailureCode::kUnavailable, Whose(plugin_) + ": " + (returned ? "its close" : "a call") +
                                                               " did not come back within " + Milliseconds(ns_max) +
                                                               "; report it to the plugin's author"));
   }

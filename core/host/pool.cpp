@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 
@@ -88,6 +89,11 @@ void Pool::Close() {
   for (const Waiting& waiting : dropped) EndWith(waiting.call, TEAL_CLOSED, "the plugin is being closed");
 }
 
+std::vector<uint64_t> Pool::Running() {
+  const std::lock_guard lock(mutex_);
+  return inside_;
+}
+
 bool Pool::Join(uint64_t ns_max) {
   std::unique_lock lock(mutex_);
   return ended_.wait_for(lock, std::chrono::nanoseconds(ns_max), [&] { return running_ == 0; });
@@ -102,10 +108,13 @@ void Pool::Run() {
     if (waiting_.empty()) return;
     const Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
+    const uint64_t op_id = next.call->op_id;
+    inside_.push_back(op_id);
     lock.unlock();
     const teal_status status = next.function();
     if (status != TEAL_OK) EndWith(next.call, status, "refused by the plugin at once");
     lock.lock();
+    inside_.erase(std::find(inside_.begin(), inside_.end(), op_id));
   }
 }
 

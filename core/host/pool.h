@@ -33,6 +33,8 @@ class Pool {
 
   // Ends what waits with TEAL_CLOSED and takes nothing more.
   void Close();
+  // The ids of the calls that are inside the plugin.
+  std::vector<uint64_t> Running();
   // Waits until no call is inside the plugin; false if that takes longer than `ns_max`.
   bool Join(uint64_t ns_max);
 
@@ -57,6 +59,7 @@ class Pool {
   std::deque<Waiting> waiting_;
   std::deque<std::function<void()>> urgent_;
   bool urgent_started_ = false;
+  std::vector<uint64_t> inside_;
   uint32_t idle_ = 0;
   uint32_t running_ = 0;  // threads that have not ended
   std::vector<std::thread> threads_;
