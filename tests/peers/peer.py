@@ -2,7 +2,8 @@
 
 Each script `tests/peers/<server>` has two commands. `start DIR [options]` starts a server whose data and logs are in DIR and
 prints one line of JSON once it answers: {"port": …, "pid": …} and what a client needs. `stop DIR` ends that very process.
-Downloads are kept under build/peers/ (TEAL_PEERS names another place) and are made only once, also by racing callers.
+Downloads are kept in the user's cache, ~/.cache/teal/peers (TEAL_PEERS names another place), since they outlive a build, and
+are made only once, also by racing callers.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CACHE = Path(os.environ.get("TEAL_PEERS", ROOT / "build" / "peers"))
+CACHE = Path(os.environ.get("TEAL_PEERS") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "teal" / "peers")
 
 
 class PeerError(Exception):
