@@ -240,13 +240,14 @@ typedef struct teal_memory {
   teal_status(TEAL_CALL *scan_due)(teal_instance *, const teal_call *, uint32_t shard, uint32_t shards, uint64_t until_unix_ns,
                                    uint64_t limit, teal_bytes cursor);
   /* control. `changed` is a sink: may lose and merge; an empty key (both sizes 0) means: look again. After unwatch returned
-   * it is not called. NULL slots where TEAL_MEMORY_WATCH is not offered. */
+   * it is not called. Where TEAL_MEMORY_WATCH is not offered the slots are NULL or give TEAL_UNSUPPORTED. */
   teal_status(TEAL_CALL *watch)(teal_instance *, teal_bytes partition_prefix, void(TEAL_CALL *changed)(void *ctx, teal_key key),
                                 void *ctx, uint64_t *watch_id);
   void(TEAL_CALL *unwatch)(teal_instance *, uint64_t watch_id);
   /* Blobs: immutable, written in pieces, visible only after blob_commit, which is durable where the memory is. Names follow
    * the rules of a key's part; they begin with the owning partition and are hashes of their content, so a name that exists
-   * already keeps what it has, and blob_commit succeeds. NULL slots where TEAL_MEMORY_BLOBS is not offered. */
+   * already keeps what it has, and blob_commit succeeds. Where TEAL_MEMORY_BLOBS is not offered the slots are NULL or give
+   * TEAL_UNSUPPORTED. */
   /* data -> uint64_t, the handle; never used twice in an instance's life */
   teal_status(TEAL_CALL *blob_open)(teal_instance *, const teal_call *, teal_bytes name);
   /* data; appends; one call at a time for each handle */
