@@ -313,6 +313,8 @@ void Work(teal_instance& instance) {
     instance.queue.pop_front();
     lock.unlock();
     const teal_call* late = commit.late;
+    // Slow, so that some commits are still open whenever close comes under load.
+    if (Broken(Defect::kWriteAfterClose)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     Finish(*instance.store, instance.host, std::move(commit));
     if (late != nullptr) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
