@@ -69,7 +69,8 @@ bool ListChildren(List* list, uint64_t first, uint64_t count, Marks marks) {
 bool DropChild(List* list, uint64_t step) {
   const auto range = AtOrAfter(*list, step);
   if (range == list->end() || !range->Has(step)) return false;
-  list->erase(list->begin() + static_cast<ptrdiff_t>(Isolate(list, range, step)));
+  const size_t at = Isolate(list, range, step);  // first: it may move the list
+  list->erase(list->begin() + static_cast<ptrdiff_t>(at));
   return true;
 }
 
