@@ -13,7 +13,7 @@ enum ExitCode : int {
   kExitUnreachable = 3,
   kExitNotFound = 4,
   kExitRefused = 5,  // key, permission, conflict; a library not to be trusted
-  kExitMoved = 75,  // TEAL_MOVE_AT: the program was written down
+  kExitMoved = 75,   // TEAL_MOVE_AT: the program was written down
   kExitInterrupted = 130,
 };
 

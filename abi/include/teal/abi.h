@@ -1,3 +1,4 @@
+/* clang-format off */
 /* The border between Teal's core and its plugins: memories, thread dispatchers, triggers, deployers.
  *
  * Each rule is a numbered row of docs/abi.md (LIFE-1, MEM-7, …); the comments below name them. `teal plugin check` holds a
