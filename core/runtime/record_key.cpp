@@ -6,7 +6,17 @@
 #include "core/runtime/limits.h"
 #include "core/runtime/record.h"
 
-namespace teal::runtime::record {
+namespace teal::runtime {
+
+std::string ChildTid(std::string_view owner, uint64_t step) {
+  std::string tid(owner);
+  tid += '.';
+  tid += std::to_string(step);
+  if (tid.size() <= kTidBytesMax) return tid;
+  return Hex(Sha256Of(tid)).substr(0, 32);
+}
+
+namespace record {
 namespace {
 
 std::string HexOf(uint64_t number, int digits) {
@@ -213,4 +223,5 @@ std::string SeenId(std::string_view id) {
   return std::string(BytesOf(Sha256Of(id)).substr(0, kSeenBytes));
 }
 
-}  // namespace teal::runtime::record
+}  // namespace record
+}  // namespace teal::runtime

@@ -14,7 +14,7 @@
 namespace teal::runtime {
 
 // The tid of a child: the owner's, a dot, the number of the spawning step; longer than kTidBytesMax: 32 hexadecimal
-// digits of its SHA-256. Defined by the engine (session.cpp), which must agree with the records.
+// digits of its SHA-256. The engine names its threads by it, too.
 std::string ChildTid(std::string_view owner, uint64_t step);
 
 namespace record {

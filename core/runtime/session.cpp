@@ -5,18 +5,11 @@
 #include "core/base/mutant.h"
 #include "core/base/sha256.h"
 #include "core/runtime/carry.h"
+#include "core/runtime/record_key.h"
 
 namespace teal::runtime {
 
 using vm::Value;
-
-std::string ChildTid(std::string_view owner, uint64_t step) {
-  std::string tid(owner);
-  tid += '.';
-  tid += std::to_string(step);
-  if (tid.size() <= kTidBytesMax) return tid;
-  return Hex(Sha256Of(tid)).substr(0, 32);
-}
 
 Session::Session(Runtime* runtime, SessionStart start)
     : runtime_(runtime),

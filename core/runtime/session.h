@@ -256,7 +256,4 @@ class Session {
   std::map<Sha256, std::string> segments_;
 };
 
-// "0.3.1", or its hash if that is too long.
-std::string ChildTid(std::string_view owner, uint64_t step);
-
 }  // namespace teal::runtime
