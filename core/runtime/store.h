@@ -1,8 +1,9 @@
 // The records of all sessions, as the runtime sees a memory (`teal.memory/1`): keys, bytes, versions and due times. It
 // knows nothing of what the bytes mean.
 //
-// All calls are asynchronous: `done` is called exactly once, on whatever thread, perhaps before the call returns; it
-// must not block. Thread-safe.
+// All calls are asynchronous: `done` is called exactly once, on whatever thread, perhaps before the call returns; locks
+// of the memory may be held. So it must not block, and must not call the store: it hands on what came, to a thread or a
+// queue that does. Thread-safe.
 #pragma once
 
 #include <array>
@@ -49,6 +50,9 @@ struct StoreCommitted {
   std::vector<StoreVersion> versions;  // applied: one a write; zero after a delete and a check of absence
   uint32_t conflict = 0;               // not applied: the write whose condition did not hold
   std::optional<StoreItem> found;      // not applied: the record in the way; none: it is absent
+  // Not applied, as far as reading can tell: a reply was lost on the way, so the commit may have been applied and one of
+  // its records written over since (a cancel flag, a waiter). The own commit id in a record of it proves that (P-4).
+  bool doubtful = false;
 };
 
 struct StorePage {
@@ -89,12 +93,15 @@ class Store {
   //                 was applied, unless the message says that its outcome is unknown
   //   kTooLarge     a limit above was passed
   //   kInvalid, kInternal  the memory refused the call as wrong
+  //   kCorrupt      what the memory keeps is damaged
 
   // In the order of the keys; absent records are nullopt. Each is linearizable.
   virtual void Get(std::vector<record::Key> keys,
                    std::function<void(Result<std::vector<std::optional<StoreItem>>>)> done) = 0;
-  // Linearizable; all or nothing. P-4 is done here: a reply that is lost is found out by reading, since no two writes
-  // of the runtime have the same bytes. An outcome that stays unknown is kUnavailable.
+  // Linearizable; all or nothing. P-4 is done here: a reply that is lost is found out by reading. Two writes of a key
+  // with the same bytes and due time must therefore mean the same: it does not matter which of them was applied. Nor
+  // does it of two deletes. An outcome that stays unknown is kUnavailable. Where a commit was sent twice, the second may
+  // land after the first was deleted again, as a late write may (P-8). kAny is for what never changes.
   virtual void Commit(std::vector<StoreWrite> writes, std::function<void(Result<StoreCommitted>)> done) = 0;
   // In sort order; what exists throughout is given. limit >= 1.
   virtual void Scan(std::string partition, std::string prefix, uint64_t limit, std::string cursor,
