@@ -49,7 +49,7 @@ size_t BytesInUse() {
 // The runtime flushes its output before it waits: then every thread is parked. Ends the sessions there.
 class IdleSink : public OutputSink {
  public:
-  void Write(std::string_view, std::string_view) override { ++writes_; }
+  void Write(std::string_view, std::string_view, std::string_view) override { ++writes_; }
   void Flush() override {
     if (runtime_ == nullptr) return;
     bytes_ = BytesInUse();

@@ -179,7 +179,7 @@ int Run(const Globals& globals, const RunFlags& flags) {
   } else if (outcome.status != runtime::SessionStatus::kDone) {
     WriteAll(2, ErrorText(outcome.error, globals.ColorOnStderr()));
   } else if (!outcome.result.IsNull()) {
-    live.Write("", SourceForm(outcome.result) + "\n");
+    live.Write("", "", SourceForm(outcome.result) + "\n");
   }
   return ExitCodeOf(outcome, interrupt.times() > 0);
 }

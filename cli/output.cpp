@@ -34,7 +34,7 @@ bool WriteAll(int fd, std::string_view text) {
 
 StdoutSink::StdoutSink() : terminal_(isatty(STDOUT_FILENO) == 1), flushed_ns_(Now()) {}
 
-void StdoutSink::Write(std::string_view, std::string_view text) {
+void StdoutSink::Write(std::string_view, std::string_view, std::string_view text) {
   const std::lock_guard<std::mutex> lock(mutex_);
   buffer_ += text;
   const bool look = ++writes_ % kWritesPerLook == 0;
@@ -53,7 +53,7 @@ void StdoutSink::FlushLocked() {
   flushed_ns_ = Now();
 }
 
-void GatheringSink::Write(std::string_view, std::string_view text) {
+void GatheringSink::Write(std::string_view, std::string_view, std::string_view text) {
   const std::lock_guard<std::mutex> lock(mutex_);
   text_ += text;
 }
@@ -68,9 +68,9 @@ void RoutedSink::Route(runtime::OutputSink* sink) {
   sink_ = sink;
 }
 
-void RoutedSink::Write(std::string_view tid, std::string_view text) {
+void RoutedSink::Write(std::string_view sid, std::string_view tid, std::string_view text) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  sink_->Write(tid, text);
+  sink_->Write(sid, tid, text);
 }
 
 void RoutedSink::Flush() {
@@ -82,7 +82,7 @@ void StderrNotes::OnErrorText(std::string_view text) {
   WriteAll(STDERR_FILENO, text);
 }
 
-void StderrNotes::OnLog(std::string_view tid, std::string_view level, std::string_view message,
+void StderrNotes::OnLog(std::string_view, std::string_view tid, std::string_view level, std::string_view message,
                         const vm::Value& fields) {
   std::string line = "[" + std::string(level) + "]";
   if (!tid.empty()) line += " " + std::string(tid) + ":";

@@ -16,7 +16,7 @@ class StdoutSink : public runtime::OutputSink {
  public:
   StdoutSink();
   ~StdoutSink() override { Flush(); }
-  void Write(std::string_view tid, std::string_view text) override;
+  void Write(std::string_view sid, std::string_view tid, std::string_view text) override;
   void Flush() override;
 
  private:
@@ -33,7 +33,7 @@ class StdoutSink : public runtime::OutputSink {
 // Keeps everything.
 class GatheringSink : public runtime::OutputSink {
  public:
-  void Write(std::string_view tid, std::string_view text) override;
+  void Write(std::string_view sid, std::string_view tid, std::string_view text) override;
   void Flush() override {}
   std::string Kept() override;
 
@@ -47,7 +47,7 @@ class RoutedSink : public runtime::OutputSink {
  public:
   explicit RoutedSink(runtime::OutputSink* sink) : sink_(sink) {}
   void Route(runtime::OutputSink* sink);  // outlives its time here
-  void Write(std::string_view tid, std::string_view text) override;
+  void Write(std::string_view sid, std::string_view tid, std::string_view text) override;
   void Flush() override;
 
  private:
@@ -59,7 +59,8 @@ class RoutedSink : public runtime::OutputSink {
 class StderrNotes : public runtime::ForeignNotes {
  public:
   void OnErrorText(std::string_view text) override;
-  void OnLog(std::string_view tid, std::string_view level, std::string_view message, const vm::Value& fields) override;
+  void OnLog(std::string_view sid, std::string_view tid, std::string_view level, std::string_view message,
+             const vm::Value& fields) override;
 };
 
 // Writes all of it, whatever the size; false when the descriptor takes no more.

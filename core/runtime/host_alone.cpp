@@ -26,7 +26,7 @@ HostAnswer Print(const HostPlace& place, const vm::Request& request, Value* answ
   Value& value = request.arguments[0];
   std::string line = Display(value);
   line += '\n';
-  place.output.Write(place.tid, line);
+  place.output.Write(place.sid, place.tid, line);
   *answer = std::move(value);
   return HostAnswer::kValue;
 }
@@ -39,7 +39,7 @@ HostAnswer Signal(const HostPlace& place, const vm::Request& request, Value* ans
     return HostAnswer::kError;
   }
   const std::string text = Display(message);
-  place.output.Write(place.tid, "[signal " + std::string(kind.Text()) + "]: " + text + "\n");
+  place.output.Write(place.sid, place.tid, "[signal " + std::string(kind.Text()) + "]: " + text + "\n");
   if (kind.Text() == "error") {
     *answer = vm::MakeError("error", text);
     return HostAnswer::kError;

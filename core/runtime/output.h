@@ -9,8 +9,9 @@ namespace teal::runtime {
 class OutputSink {
  public:
   virtual ~OutputSink() = default;
-  // `text` as it is, with its newlines; `tid` wrote it. Safe to call from any thread. Texts are not cut or mixed.
-  virtual void Write(std::string_view tid, std::string_view text) = 0;
+  // `text` as it is, with its newlines; thread `tid` of session `sid` wrote it, nobody of them if they are empty. Safe
+  // to call from any thread. Texts are not cut or mixed.
+  virtual void Write(std::string_view sid, std::string_view tid, std::string_view text) = 0;
   // Nothing more comes for a while: what is buffered should become visible. Safe to call from any thread.
   virtual void Flush() = 0;
   // What was written and is kept to be shown later; it moves with the session. Safe to call from any thread.

@@ -17,6 +17,7 @@ using vm::Value;
 
 // Who a call belongs to; its address is the call's tag. Freed by the call's `done`.
 struct PythonCalls::Place {
+  std::string sid;
   std::string tid;
   std::string function;
   std::function<void(ForeignOutcome)> done;
@@ -154,7 +155,7 @@ uint64_t PythonCalls::Start(const ForeignCall& call, std::function<void(ForeignO
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     request.context.deadline = std::chrono::duration<double>(now).count() + call.timeout_seconds;
   }
-  auto* place = new Place{std::string(call.thread), import.function, std::move(done)};
+  auto* place = new Place{std::string(call.session), std::string(call.thread), import.function, std::move(done)};
   request.tag = reinterpret_cast<uint64_t>(place);
   request.done = [place](CallOutcome&& outcome) {
     const std::unique_ptr<Place> owned(place);
@@ -180,7 +181,7 @@ void PythonCalls::NoteError(std::string_view text) {
 void PythonCalls::OnOutput(uint64_t tag, int stream, std::string_view text) {
   const Place* place = reinterpret_cast<const Place*>(tag);
   if (stream == 1) {
-    output_->Write(place->tid, text);
+    output_->Write(place->sid, place->tid, text);
   } else {
     NoteError(text);
   }
@@ -188,7 +189,7 @@ void PythonCalls::OnOutput(uint64_t tag, int stream, std::string_view text) {
 
 void PythonCalls::OnStrayOutput(int stream, std::string_view text) {
   if (stream == 1) {
-    output_->Write("", text);
+    output_->Write("", "", text);
   } else {
     NoteError(text);
   }
@@ -199,7 +200,9 @@ void PythonCalls::OnLog(uint64_t tag, std::string_view level, std::string_view m
   Value decoded;
   if (!fields.empty() && !DecodeWorkerPayload(fields, &decoded)) decoded = Value();
   output_->Flush();
-  notes_->OnLog(place == nullptr ? "" : place->tid, level, message, decoded);
+  static const Place kNobody;
+  const Place& of = place == nullptr ? kNobody : *place;
+  notes_->OnLog(of.sid, of.tid, level, message, decoded);
 }
 
 }  // namespace teal::runtime

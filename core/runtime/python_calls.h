@@ -19,7 +19,7 @@ class ForeignNotes {
   // `text` went to standard error.
   virtual void OnErrorText(std::string_view text) = 0;
   // teal.log(…): `fields` is a hash or null.
-  virtual void OnLog(std::string_view tid, std::string_view level, std::string_view message,
+  virtual void OnLog(std::string_view sid, std::string_view tid, std::string_view level, std::string_view message,
                      const vm::Value& fields) = 0;
 };
 

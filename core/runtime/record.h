@@ -108,6 +108,19 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
+// A future that a thread made and that is no thread: a timer, timeout, event or request.
+enum class MadeState : uint8_t { kPending, kWell, kFailed };
+struct Made {
+  std::string future;  // encoded
+  MadeState state = MadeState::kPending;
+  bool awaited = false;
+  uint64_t order = 0;  // of resolution in its session, from 1
+  Content outcome;     // unless pending
+  uint64_t made_unix_ns = 0;
+  std::string unknown;
+  bool operator==(const Made&) const = default;
+};
+
 enum class WaitKind : uint8_t { kOne = 1, kAll, kSettle, kAny, kSome, kEvent, kTimer };
 
 struct Range {
@@ -209,6 +222,9 @@ struct Course {
   std::string running_key;
   std::string begins_key;
   float priority = 0;  // finite
+  bool begun = false;
+  bool awaited = false;  // somebody took or waits for its result
+  uint64_t order = 0;    // of resolution in its session, from 1; 0: pending
   std::string unknown;
   bool operator==(const Course&) const = default;
 };
@@ -249,6 +265,9 @@ struct Thread {
   Course course;
   std::vector<Line> lines;
   uint64_t pieces = 0;  // records o/ written so far
+  Content answer;       // to the request that is pending in the state, not yet taken
+  bool answer_failed = false;
+  std::vector<Made> made;  // in the order of their futures
   // Side.
   Cancel cancel = Cancel::kNo;
   std::vector<std::string> waiters;  // tids, sorted
@@ -304,6 +323,13 @@ struct Taken {
   bool operator==(const Taken&) const = default;
 };
 
+struct Published {
+  std::string key;
+  Content value;
+  std::string unknown;
+  bool operator==(const Published&) const = default;
+};
+
 // The session and its main thread, one record.
 struct Session {
   // Progress.
@@ -318,6 +344,10 @@ struct Session {
   uint64_t ended_unix_ns = 0;     // main final, and always then
   uint64_t deadline_unix_ns = 0;  // created + timeout
   uint64_t retention_ns = 0;
+  std::vector<Published> published;  // sorted by key
+  uint64_t steps = 0;                // effects so far
+  uint64_t resolved = 0;             // futures so far
+  bool cancelled = false;            // as a whole
   // Side.
   std::optional<Paused> paused;
   std::vector<Inbox> inbox;                 // sorted by name

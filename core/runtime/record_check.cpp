@@ -111,6 +111,8 @@ std::string FaultOfStatus(const Thread& t) {
   if (t.state.empty() && !t.segments.empty()) return "segments: without a state";
   if ((t.status == Status::kDone || t.status == Status::kFailed) && t.result.empty()) return "result: it has none";
   if (!IsFinal(t.status) && !t.result.empty()) return "result: though it has not ended";
+  if (t.state.empty() && !t.answer.empty()) return "answer: to no request";
+  if (t.answer.empty() && t.answer_failed) return "answer: none, and yet an error";
   if (ended && !t.outcomes.empty()) return "outcomes: though it has ended";
   if (IsErase(t.status) && !(t.outbox.empty() && t.children.empty() && t.lines.empty() && t.waiters.empty())) {
     return "status: erased, and yet it holds something";
@@ -138,6 +140,11 @@ std::string FaultOfThread(const Thread& t) {
   }
   if (!Ascends(t.outcomes, [](const Outcome& a, const Outcome& b) { return a.step < b.step; })) {
     return "outcomes: steps not in order";
+  }
+  for (const Made& made : t.made) {
+    if (made.future.empty()) return "made: no future";
+    const bool is_pending = made.state == MadeState::kPending;
+    if (is_pending != made.outcome.empty() || is_pending != (made.order == 0)) return "made: an outcome too few or too many";
   }
   if (t.wait) {
     if (std::string fault = FaultOf(*t.wait); !fault.empty()) return fault;
@@ -228,6 +235,12 @@ std::string FaultOf(const ParsedKey&, const Session& s) {
     return "ended_unix_ns: though it has not ended";
   }
   if (!Ascends(s.labels, [](const Label& a, const Label& b) { return a.key < b.key; })) return "labels: not in order";
+  if (!Ascends(s.published, [](const Published& a, const Published& b) { return a.key < b.key; })) {
+    return "published: not in order";
+  }
+  for (const Published& published : s.published) {
+    if (published.value.empty()) return "published: a key without a value";
+  }
   if (s.paused && s.paused->reason.empty()) return "paused: without a reason";
   if (IsErase(s.main.status) && !(s.inbox.empty() && s.event_waiters.empty() && s.taken.empty() && !s.paused)) {
     return "status: erased, and yet it holds something";

@@ -73,6 +73,16 @@ void Get(Reader& r, const pb::Outcome& from, Outcome* to) {
   to->unknown = UnknownOf(from);
 }
 
+void Get(Reader& r, const pb::Made& from, Made* to) {
+  to->future = from.future();
+  r.Number("made.state", from.state(), MadeState::kPending, MadeState::kFailed, &to->state);
+  to->awaited = from.awaited();
+  to->order = from.order();
+  if (from.has_outcome()) Get(r, from.outcome(), &to->outcome);
+  to->made_unix_ns = from.made_unix_ns();
+  to->unknown = UnknownOf(from);
+}
+
 void Get(Reader& r, const pb::Wait& from, Wait* to) {
   r.Number("wait.kind", from.kind(), WaitKind::kOne, WaitKind::kTimer, &to->kind);
   for (const pb::Range& range : from.own()) to->own.push_back({range.first(), range.count(), UnknownOf(range)});
@@ -145,6 +155,9 @@ void Get(const pb::Course& from, Course* to) {
   to->running_key = from.running_key();
   to->begins_key = from.begins_key();
   to->priority = from.priority();
+  to->begun = from.begun();
+  to->awaited = from.awaited();
+  to->order = from.order();
   to->unknown = UnknownOf(from);
 }
 
@@ -196,6 +209,9 @@ void Get(Reader& r, const pb::Thread& from, Thread* to) {
   if (from.has_course()) Get(from.course(), &to->course);
   Get(r, from.lines(), &to->lines);
   to->pieces = from.pieces();
+  if (from.has_answer()) Get(r, from.answer(), &to->answer);
+  to->answer_failed = from.answer_failed();
+  for (const pb::Made& made : from.made()) Get(r, made, &to->made.emplace_back());
   r.Number("cancel", from.cancel(), Cancel::kNo, Cancel::kTerminate, &to->cancel);
   to->waiters.assign(from.waiters().begin(), from.waiters().end());
   to->unknown = UnknownOf(from);
@@ -258,6 +274,15 @@ std::string FromWire(const pb::Session& from, Session* to) {
   to->ended_unix_ns = from.ended_unix_ns();
   to->deadline_unix_ns = from.deadline_unix_ns();
   to->retention_ns = from.retention_ns();
+  for (const pb::Published& one : from.published()) {
+    Published& published = to->published.emplace_back();
+    published.key = one.key();
+    if (one.has_value()) Get(r, one.value(), &published.value);
+    published.unknown = UnknownOf(one);
+  }
+  to->steps = from.steps();
+  to->resolved = from.resolved();
+  to->cancelled = from.cancelled();
   if (from.has_paused()) {
     to->paused = Paused{from.paused().reason(), from.paused().since_unix_ns(), UnknownOf(from.paused())};
   }

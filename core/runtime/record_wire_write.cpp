@@ -59,6 +59,16 @@ void Put(const Outcome& from, pb::Outcome* to) {
   KeepUnknown(from, to);
 }
 
+void Put(const Made& from, pb::Made* to) {
+  to->set_future(from.future);
+  to->set_state(static_cast<uint32_t>(from.state));
+  to->set_awaited(from.awaited);
+  to->set_order(from.order);
+  if (!from.outcome.empty()) Put(from.outcome, to->mutable_outcome());
+  to->set_made_unix_ns(from.made_unix_ns);
+  KeepUnknown(from, to);
+}
+
 void Put(const Range& from, pb::Range* to) {
   to->set_first(from.first);
   to->set_count(from.count);
@@ -148,6 +158,9 @@ void Put(const Course& from, pb::Course* to) {
   to->set_running_key(from.running_key);
   to->set_begins_key(from.begins_key);
   to->set_priority(from.priority);
+  to->set_begun(from.begun);
+  to->set_awaited(from.awaited);
+  to->set_order(from.order);
   KeepUnknown(from, to);
 }
 
@@ -231,6 +244,9 @@ void ToWire(const Thread& from, pb::Thread* to) {
   if (from.course != Course()) Put(from.course, to->mutable_course());
   for (const Line& line : from.lines) Put(line, to->add_lines());
   to->set_pieces(from.pieces);
+  if (!from.answer.empty()) Put(from.answer, to->mutable_answer());
+  to->set_answer_failed(from.answer_failed);
+  for (const Made& made : from.made) Put(made, to->add_made());
   to->set_cancel(static_cast<uint32_t>(from.cancel));
   for (const std::string& tid : from.waiters) to->add_waiters(tid);
   KeepUnknown(from, to);
@@ -253,6 +269,15 @@ void ToWire(const Session& from, pb::Session* to) {
   to->set_ended_unix_ns(from.ended_unix_ns);
   to->set_deadline_unix_ns(from.deadline_unix_ns);
   to->set_retention_ns(from.retention_ns);
+  for (const Published& published : from.published) {
+    pb::Published* one = to->add_published();
+    one->set_key(published.key);
+    Put(published.value, one->mutable_value());
+    KeepUnknown(published, one);
+  }
+  to->set_steps(from.steps);
+  to->set_resolved(from.resolved);
+  to->set_cancelled(from.cancelled);
   if (from.paused) {
     to->mutable_paused()->set_reason(from.paused->reason);
     to->mutable_paused()->set_since_unix_ns(from.paused->since_unix_ns);

@@ -61,6 +61,8 @@ std::string Difference(const Thread& a, const Thread& b) {
   if (a.course != b.course) return "course";
   if (a.lines != b.lines) return "lines";
   if (a.pieces != b.pieces) return "pieces";
+  if (a.answer != b.answer || a.answer_failed != b.answer_failed) return "answer";
+  if (a.made != b.made) return "made";
   if (a.unknown != b.unknown) return "a field of a newer release";
   return {};
 }
@@ -77,6 +79,10 @@ std::string Difference(const Session& a, const Session& b) {
   if (a.ended_unix_ns != b.ended_unix_ns) return "ended_unix_ns";
   if (a.deadline_unix_ns != b.deadline_unix_ns) return "deadline_unix_ns";
   if (a.retention_ns != b.retention_ns) return "retention_ns";
+  if (a.published != b.published) return "published";
+  if (a.steps != b.steps) return "steps";
+  if (a.resolved != b.resolved) return "resolved";
+  if (a.cancelled != b.cancelled) return "cancelled";
   if (a.unknown != b.unknown) return "a field of a newer release";
   return {};
 }

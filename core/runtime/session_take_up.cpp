@@ -200,7 +200,7 @@ Status Session::TakeUp(std::string_view bytes) {
     if (found == threads_.end() || (*found)->phase == Phase::kEnded) return Damaged("a turn of no thread");
     scheduler_.MakeReady(found->get());
   }
-  if (!session.output().empty()) runtime_->options_.output->Write("", session.output());
+  if (!session.output().empty()) runtime_->options_.output->Write(sid_, "", session.output());
   return Unit{};
 }
 

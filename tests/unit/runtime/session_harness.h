@@ -15,7 +15,7 @@ namespace teal::runtime {
 
 class TextSink : public OutputSink {
  public:
-  void Write(std::string_view, std::string_view text) override {
+  void Write(std::string_view, std::string_view, std::string_view text) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     text_ += text;
   }
