@@ -1,0 +1,26 @@
+// The bodies of requests.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "core/runtime/service.h"
+#include "core/serve/message.h"
+
+namespace teal::serve {
+
+struct StartBody {
+  runtime::StartRequest request;
+  uint64_t wait_ns = 0;  // 0: the answer comes when the session is durable
+};
+
+// Of POST /sessions. 400 with line and column for what is no JSON, with the nearest name for an unknown field.
+std::variant<StartBody, Answer> ReadStart(std::string_view body);
+
+// The value of an event, as JSON. content_type: JSON, or nothing said: JSON, nothing is null; text/…: a string; other
+// bytes: their Base64.
+std::variant<std::string, Answer> ReadEvent(std::string_view content_type, std::string_view body);
+
+}  // namespace teal::serve

@@ -1,0 +1,510 @@
+#include "core/serve/connection.h"
+
+#include <boost/asio/post.hpp>
+#include <ctime>
+#include <utility>
+
+#include "core/serve/answer.h"
+#include "core/serve/api_follow.h"
+
+namespace teal::serve {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr uint64_t kNever = UINT64_MAX;
+constexpr uint64_t kLingerBytesMax = 16u << 20;
+constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr char kLastChunk[] = "0\r\n\r\n";
+
+std::string_view ReasonOf(int status) {
+  const boost::beast::string_view reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
+  return {reason.data(), reason.size()};
+}
+
+// Of this second (RFC 9110, section 5.6.7).
+std::string_view DateText() {
+  thread_local std::time_t second = 0;
+  thread_local char text[40];
+  const std::time_t now = std::time(nullptr);
+  if (now != second) {
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    second = now;
+  }
+  return text;
+}
+
+std::string ChunkOf(std::string_view text) {
+  char size[24];
+  std::snprintf(size, sizeof size, "%zx\r\n", text.size());
+  return size + std::string(text) + "\r\n";
+}
+
+Method MethodOf(http::verb verb) {
+  switch (verb) {
+    case http::verb::get:
+    case http::verb::head:
+      return Method::kGet;
+    case http::verb::post:
+      return Method::kPost;
+    case http::verb::delete_:
+      return Method::kDelete;
+    default:
+      return Method::kOther;
+  }
+}
+
+std::string_view View(boost::beast::string_view text) {
+  return {text.data(), text.size()};
+}
+
+template <typename Message>
+std::string Header(const Message& message, const char* name) {
+  const auto found = message.find(name);
+  return found == message.end() ? "" : std::string(View(found->value()));
+}
+
+template <typename Message>
+std::vector<std::string> Headers(const Message& message, http::field name) {
+  std::vector<std::string> values;
+  const auto [first, last] = message.equal_range(name);
+  for (auto it = first; it != last; ++it) values.emplace_back(View(it->value()));
+  return values;
+}
+
+template <typename Message>
+std::string KeyOf(const Message& message) {
+  const std::string own = Header(message, "x-teal-key");
+  if (!own.empty()) return own;
+  const std::string authorization = Header(message, "authorization");
+  constexpr std::string_view kBearer = "bearer ";
+  if (authorization.size() <= kBearer.size()) return "";
+  for (size_t i = 0; i < kBearer.size(); ++i) {
+    const char c = authorization[i];
+    if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != kBearer[i]) return "";
+  }
+  return authorization.substr(kBearer.size());
+}
+
+}  // namespace
+
+// What the service holds of a request: nothing that keeps the connection open.
+class ConnectionResponder : public Responder {
+ public:
+  ConnectionResponder(const std::shared_ptr<Connection>& connection, uint64_t number)
+      : connection_(connection), loops_(connection->shared_->loops), io_(connection->loop_.io), number_(number) {}
+  void Give(Answer answer) override {
+    Post([answer = std::move(answer)](Connection& c, uint64_t number) mutable {
+      c.OnAnswer(number, std::move(answer));
+    });
+  }
+  void Follow(std::shared_ptr<Feed> feed) override {
+    Post([feed = std::move(feed)](Connection& c, uint64_t number) mutable { c.OnFollow(number, std::move(feed)); });
+  }
+  void OnStop(std::function<void()> stop) override {
+    Post([stop = std::move(stop)](Connection& c, uint64_t number) mutable { c.OnStop(number, std::move(stop)); });
+  }
+
+ private:
+  template <typename Function>
+  void Post(Function function) {
+    asio::post(io_, [connection = connection_, number = number_, function = std::move(function)]() mutable {
+      if (const std::shared_ptr<Connection> alive = connection.lock()) function(*alive, number);
+    });
+  }
+
+  const std::weak_ptr<Connection> connection_;
+  const std::shared_ptr<Loops> loops_;  // keeps io_ alive
+  asio::io_context& io_;
+  const uint64_t number_;
+};
+
+Connection::Connection(std::shared_ptr<Shared> shared, Loop* loop, std::shared_ptr<Stream> stream,
+                       std::string local_address, bool peer_is_loopback)
+    : shared_(std::move(shared)),
+      loop_(*loop),
+      stream_(std::move(stream)),
+      local_address_(std::move(local_address)),
+      peer_is_loopback_(peer_is_loopback),
+      timer_(loop->io) {
+  loop_.connections.insert(this);
+}
+
+Connection::~Connection() {
+  loop_.connections.erase(this);
+  shared_->counters->bodies_bytes.fetch_sub(body_bytes_, std::memory_order_relaxed);
+  shared_->counters->connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Connection::Start() {
+  Deadline(shared_->limits.header_ns_max);
+  stream_->Handshake([self = shared_from_this()](ErrorCode error) {
+    if (error || self->state_ != State::kHandshake) return self->Close();
+    self->NextRequest();
+  });
+}
+
+void Connection::Close() {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  feed_.reset();
+  stop_ = nullptr;
+  timer_.cancel();
+  stream_->Close();
+}
+
+void Connection::Drain() {
+  if (draining_) return;
+  draining_ = true;
+  close_after_ = true;
+  if (state_ == State::kHandshake || (state_ == State::kHead && !begun_)) return Close();
+  if (state_ == State::kFeeding && asked_) EndFeed();
+  if (state_ == State::kCarried && stop_) std::exchange(stop_, nullptr)();
+}
+
+void Connection::NextRequest() {
+  state_ = State::kHead;
+  ++number_;
+  parser_.emplace();
+  parser_->eager(false);
+  parser_->header_limit(shared_->limits.header_bytes_max);
+  parser_->body_limit(shared_->limits.body_bytes_max);
+  shared_->counters->bodies_bytes.fetch_sub(std::exchange(body_bytes_, 0), std::memory_order_relaxed);
+  begun_ = waits_ = no_body_ = http_1_0_ = false;
+  close_after_ = draining_;
+  stop_ = nullptr;
+  Deadline(shared_->limits.idle_ns_max);
+  Parse();
+  const bool idle = state_ == State::kHead && !begun_;
+  const bool cut_off = ended_ && (state_ == State::kHead || state_ == State::kBody);
+  if (cut_off || (idle && draining_)) return Close();
+  Read();
+}
+
+void Connection::Read() {
+  if (reading_ || ended_ || state_ == State::kClosed) return;
+  const bool parses = state_ == State::kHead || state_ == State::kBody || state_ == State::kLingering;
+  if (!parses && in_.size() >= shared_->limits.pipelined_bytes_max) return;
+  reading_ = true;
+  stream_->ReadSome(asio::buffer(chunk_), [self = shared_from_this()](ErrorCode error, size_t bytes) {
+    self->reading_ = false;
+    self->OnRead(error, bytes);
+  });
+}
+
+void Connection::OnRead(ErrorCode error, size_t bytes) {
+  if (state_ == State::kClosed) return;
+  if (error) {
+    // Who has sent a whole request and then ends its sending still gets the answer, but no stream without an end.
+    ended_ = true;
+    const bool owed = state_ == State::kCarried || state_ == State::kAnswering;
+    if (!owed || error != asio::error::eof) return Close();
+    close_after_ = true;
+    return;
+  }
+  shared_->counters->bytes_in.fetch_add(bytes, std::memory_order_relaxed);
+  if (state_ == State::kLingering) {
+    lingered_bytes_ += bytes;
+    if (lingered_bytes_ > kLingerBytesMax) return Close();
+    return Read();
+  }
+  in_.append(chunk_, bytes);
+  Parse();
+  Read();
+}
+
+void Connection::Parse() {
+  while ((state_ == State::kHead || state_ == State::kBody) && !in_.empty() && ParseSome()) {
+  }
+}
+
+bool Connection::ParseSome() {
+  if (!begun_) {
+    // Empty lines before a request are allowed (RFC 9112, section 2.2).
+    const size_t start = in_.find_first_not_of("\r\n");
+    in_.erase(0, std::min(start, in_.size()));
+    if (in_.empty()) return false;
+    begun_ = true;
+    begun_at_ = Clock::now();
+    Deadline(shared_->limits.header_ns_max);
+  }
+  ErrorCode error;
+  const size_t used = parser_->put(asio::buffer(in_), error);
+  in_.erase(0, used);
+  const bool needs_more = error == http::error::need_more;
+  if (error && !needs_more) {
+    if (error == http::error::body_limit) {
+      Refuse(ErrorAnswer(413, "too_large",
+                         "the body is longer than " + std::to_string(shared_->limits.body_bytes_max) + " bytes",
+                         "send less, or put large data into a store and send its address"));
+    } else if (error == http::error::header_limit) {
+      Refuse(ErrorAnswer(413, "too_large",
+                         "the headers are longer than " + std::to_string(shared_->limits.header_bytes_max) + " bytes",
+                         "send fewer and shorter headers"));
+    } else {
+      Refuse(ErrorAnswer(400, "invalid", "this is no HTTP request: " + error.message(), "speak HTTP/1.1"));
+    }
+    return false;
+  }
+  if (state_ == State::kHead && parser_->is_header_done()) {
+    OnHead();
+    if (state_ != State::kBody) return false;
+    parser_->eager(true);
+    if (!parser_->is_done()) return CountBody();
+  }
+  if (state_ == State::kBody && !CountBody()) return false;
+  if (state_ == State::kBody && parser_->is_done()) Carry();
+  return !needs_more && used > 0;
+}
+
+bool Connection::CountBody() {
+  const uint64_t now = parser_->get().body().size();
+  const uint64_t more = now - body_bytes_;
+  const uint64_t all = shared_->counters->bodies_bytes.fetch_add(more, std::memory_order_relaxed) + more;
+  body_bytes_ = now;
+  if (all <= shared_->limits.bodies_bytes_max) return true;
+  Refuse(ErrorAnswer(429, "overloaded", "the requests under way have too many bytes together",
+                     "try again after a moment", 1));
+  return false;
+}
+
+void Connection::OnHead() {
+  const auto& message = parser_->get();
+  head_ = {};
+  head_.method = MethodOf(message.method());
+  head_.target = View(message.target());
+  head_.hosts = Headers(message, http::field::host);
+  head_.origins = Headers(message, http::field::origin);
+  head_.key = KeyOf(message);
+  head_.content_type = Header(message, "content-type");
+  head_.accept = Header(message, "accept");
+  head_.idempotency_key = Header(message, "idempotency-key");
+  head_.last_event_id = Header(message, "last-event-id");
+  head_.traceparent = Header(message, "traceparent");
+  head_.local_address = local_address_;
+  head_.peer_is_loopback = peer_is_loopback_;
+  no_body_ = message.method() == http::verb::head;
+  http_1_0_ = message.version() < 11;
+  close_after_ = close_after_ || !message.keep_alive();
+  if (head_.idempotency_key.size() > kNameBytesMax || head_.traceparent.size() > kNameBytesMax) {
+    return Refuse(ErrorAnswer(
+        400, "invalid", "the Idempotency-Key or traceparent is longer than " + std::to_string(kNameBytesMax) + " bytes",
+        ""));
+  }
+  std::variant<Passed, Answer> passed = shared_->gate->Pass(head_);
+  head_.key.clear();
+  if (Answer* answer = std::get_if<Answer>(&passed)) return Refuse(std::move(*answer));
+  passed_ = std::move(std::get<Passed>(passed));
+  state_ = State::kBody;
+  const auto passed_ns = static_cast<uint64_t>((Clock::now() - begun_at_).count());
+  const uint64_t most = shared_->limits.request_ns_max;
+  Deadline(most - std::min(passed_ns, most));
+  const std::string expect = Header(message, "expect");
+  if (expect.empty() || parser_->is_done() || http_1_0_) return;
+  // Nothing else is being written: the last answer is out before the next request is parsed.
+  Write(kContinue);
+}
+
+// The rest of a request that is refused before it is whole is not read.
+void Connection::Refuse(Answer answer) {
+  close_after_ = close_after_ || parser_ == std::nullopt || !parser_->is_done();
+  state_ = State::kCarried;
+  whole_at_ = Clock::now();
+  waits_ = true;  // no time of the service's
+  OnAnswer(number_, std::move(answer));
+}
+
+void Connection::Carry() {
+  state_ = State::kCarried;
+  whole_at_ = Clock::now();
+  Deadline(kNever);
+  waits_ = WantsEvents(head_);
+  std::string body = std::move(parser_->get().body());
+  shared_->api->Handle(passed_.route, head_, std::move(body), passed_.principal,
+                       std::make_shared<ConnectionResponder>(shared_from_this(), number_));
+}
+
+void Connection::OnStop(uint64_t number, std::function<void()> stop) {
+  if (number != number_ || state_ != State::kCarried) return;
+  waits_ = true;
+  if (draining_) return stop();
+  stop_ = std::move(stop);
+}
+
+void Connection::OnAnswer(uint64_t number, Answer answer) {
+  if (number != number_ || state_ != State::kCarried) return;
+  state_ = State::kAnswering;
+  stop_ = nullptr;
+  shared_->counters->CountAnswer(answer.status);
+  if (!waits_) {
+    shared_->counters->CountTime(static_cast<uint64_t>((Clock::now() - whole_at_).count()));
+  }
+  WriteAnswer(answer);
+}
+
+void Connection::WriteAnswer(const Answer& answer) {
+  std::string text;
+  text.reserve(256 + answer.body.size());
+  text += "HTTP/1.1 ";
+  text += std::to_string(answer.status);
+  text += " ";
+  text += ReasonOf(answer.status);
+  text += "\r\nDate: ";
+  text += DateText();
+  text += "\r\nContent-Type: ";
+  text += answer.content_type;
+  text += "\r\nContent-Length: ";
+  text += std::to_string(answer.body.size());
+  text += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  if (!answer.location.empty()) text += "Location: " + answer.location + "\r\n";
+  if (answer.retry_after_s > 0) text += "Retry-After: " + std::to_string(answer.retry_after_s) + "\r\n";
+  if (answer.status == 401) text += "WWW-Authenticate: Bearer\r\n";
+  if (close_after_) {
+    text += "Connection: close\r\n";
+  } else if (http_1_0_) {
+    text += "Connection: keep-alive\r\n";
+  }
+  text += "\r\n";
+  if (!no_body_) text += answer.body;
+  Write(std::move(text));
+}
+
+void Connection::OnFollow(uint64_t number, std::shared_ptr<Feed> feed) {
+  if (number != number_ || state_ != State::kCarried) return;
+  if (ended_) return Close();  // it will not read for ever
+  state_ = State::kFeeding;
+  stop_ = nullptr;
+  feed_ = std::move(feed);
+  feed_ends_ = no_body_;
+  asked_ = false;
+  if (http_1_0_) close_after_ = true;
+  shared_->counters->CountAnswer(200);
+  std::string text = "HTTP/1.1 200 OK\r\nDate: ";
+  text += DateText();
+  text += "\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  if (!http_1_0_) text += "Transfer-Encoding: chunked\r\n";
+  if (close_after_) text += "Connection: close\r\n";
+  Write(text + "\r\n");
+}
+
+void Connection::AskFeed() {
+  asked_ = true;
+  Deadline(kNever);
+  feed_->Next([weak = weak_from_this(), loops = shared_->loops, io = &loop_.io, number = number_](FeedPart part) {
+    asio::post(*io, [weak, number, part = std::move(part)]() mutable {
+      if (const std::shared_ptr<Connection> alive = weak.lock()) alive->OnPart(number, std::move(part));
+    });
+  });
+}
+
+void Connection::OnPart(uint64_t number, FeedPart part) {
+  if (number != number_ || state_ != State::kFeeding || !asked_) return;
+  asked_ = false;
+  feed_ends_ = part.last || draining_;
+  std::string text = http_1_0_ ? std::move(part.text) : ChunkOf(part.text);
+  if (feed_ends_ && !http_1_0_) text += kLastChunk;
+  Write(std::move(text));
+}
+
+// The stream ends before its source has: the reader can go on from its last id.
+void Connection::EndFeed() {
+  asked_ = false;
+  feed_ends_ = true;
+  constexpr std::string_view kBye = ": the host is stopping\n\n";
+  Write(http_1_0_ ? std::string(kBye) : ChunkOf(kBye) + kLastChunk);
+}
+
+void Connection::Write(std::string text) {
+  if (writing_) {  // the 100 Continue is not out yet
+    next_ = std::move(text);
+    return;
+  }
+  writing_ = true;
+  out_ = std::move(text);
+  written_ = 0;
+  answer_at_ = Clock::now();
+  WriteMore();
+}
+
+void Connection::WriteMore() {
+  if (state_ == State::kAnswering || state_ == State::kFeeding) Deadline(shared_->limits.stall_ns_max);
+  stream_->WriteSome(asio::buffer(out_.data() + written_, out_.size() - written_),
+                     [self = shared_from_this()](ErrorCode error, size_t bytes) {
+                       if (self->state_ == State::kClosed) return;
+                       if (error) return self->Close();
+                       self->shared_->counters->bytes_out.fetch_add(bytes, std::memory_order_relaxed);
+                       self->written_ += bytes;
+                       if (self->written_ == self->out_.size()) return self->OnWritten();
+                       const auto most = std::chrono::nanoseconds(self->shared_->limits.answer_ns_max);
+                       if (Clock::now() - self->answer_at_ > most) return self->OnLate();
+                       self->WriteMore();
+                     });
+}
+
+void Connection::OnWritten() {
+  out_ = std::string();
+  writing_ = false;
+  if (!next_.empty()) return Write(std::exchange(next_, {}));
+  if (state_ == State::kFeeding) {
+    if (!feed_ends_ && draining_) return EndFeed();
+    if (!feed_ends_) return AskFeed();
+    feed_.reset();
+    state_ = State::kAnswering;
+  }
+  if (state_ != State::kAnswering) return;  // it was the 100 Continue
+  if (close_after_) return Linger();
+  NextRequest();
+}
+
+// Closing at once while the other side still sends would make its system drop the answer.
+void Connection::Linger() {
+  state_ = State::kLingering;
+  in_.clear();
+  Deadline(shared_->limits.linger_ns_max);
+  stream_->EndWriting([self = shared_from_this()] {
+    if (self->state_ != State::kLingering) return;
+    if (self->ended_) return self->Close();
+    self->Read();
+  });
+}
+
+void Connection::Deadline(uint64_t ns) {
+  deadline_ = ns == kNever ? Clock::time_point::max() : Clock::now() + std::chrono::nanoseconds(ns);
+  if (ns == kNever) return;
+  if (watching_ && timer_.expiry() <= deadline_) return;  // it looks again when it fires
+  watching_ = true;
+  timer_.expires_at(deadline_);
+  Watch();
+}
+
+void Connection::Watch() {
+  timer_.async_wait([weak = weak_from_this()](ErrorCode error) {
+    const std::shared_ptr<Connection> self = weak.lock();
+    if (self == nullptr || error || self->state_ == State::kClosed) return;
+    if (self->deadline_ == Clock::time_point::max()) {
+      self->watching_ = false;
+    } else if (Clock::now() < self->deadline_) {
+      self->timer_.expires_at(self->deadline_);
+      self->Watch();
+    } else {
+      self->watching_ = false;
+      self->OnLate();
+    }
+  });
+}
+
+void Connection::OnLate() {
+  const bool slow = state_ != State::kLingering && !(state_ == State::kHead && !begun_);
+  if (slow) shared_->counters->timed_out.fetch_add(1, std::memory_order_relaxed);
+  if ((state_ == State::kHead && begun_) || state_ == State::kBody) {
+    return Refuse(
+        ErrorAnswer(400, "invalid", "the request took too long to come", "send it in one go, or in smaller parts"));
+  }
+  Close();
+}
+
+}  // namespace teal::serve
