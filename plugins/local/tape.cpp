@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+
 namespace teal::local {
 namespace {
 
@@ -30,8 +33,14 @@ void Tape::Add(Operation operation, uint64_t number, std::string_view path, std:
   Append(entry, path.size(), 4);
   Append(entry, data.size(), 4);
   entry.append(path).append(data);
-  // One write with O_APPEND is one piece of the file. A tape cut short ends the test that reads it.
-  if (::write(descriptor_, entry.data(), entry.size()) == static_cast<ssize_t>(entry.size())) size_ += entry.size();
+  // Were the size counted without the mutex, an entry of another thread that stands in the file but is not counted yet
+  // would make it end before this one.
+  const std::lock_guard lock(mutex_);
+  if (::write(descriptor_, entry.data(), entry.size()) != static_cast<ssize_t>(entry.size())) {
+    std::perror("cannot write the tape of a test");
+    std::abort();
+  }
+  size_ += entry.size();
 }
 
 }  // namespace teal::local
