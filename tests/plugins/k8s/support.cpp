@@ -1,10 +1,7 @@
 #include "tests/plugins/k8s/support.h"
 
-#include <arpa/inet.h>
 #include <dlfcn.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <barrier>
@@ -15,6 +12,8 @@
 #include <random>
 
 namespace teal::k8s_test {
+
+using std::chrono::milliseconds;
 
 const teal_plugin* Plugin() {
   static const teal_plugin* const plugin = [] {
@@ -143,18 +142,28 @@ void KillServer() {
   const auto facts = nlohmann::json::parse(file);
   const auto pid = facts["pid"].get<pid_t>();
   // The backends notice by themselves that the postmaster has gone, but not at once: all at one moment, as in a power
-  // cut.
+  // cut. It is stopped first, or it might start another between the count and the end.
+  ::kill(pid, SIGSTOP);
   const std::string children = "ps -o pid= --ppid " + std::to_string(pid);
   FILE* const pipe = ::popen(children.c_str(), "r");
   std::vector<pid_t> all{pid};
   for (int child = 0; ::fscanf(pipe, "%d", &child) == 1;) all.push_back(child);
   ::pclose(pipe);
   for (const pid_t one : all) ::kill(one, SIGKILL);
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::this_thread::sleep_for(milliseconds(100));
 }
 
 void RestartServer() {
   Peer("postgres start " + Env("TEAL_K8S_SERVER") + " --port " + Env("TEAL_K8S_PORT") + " > /dev/null");
+}
+
+testing::AssertionResult Becomes(const std::function<bool()>& true_now) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (!true_now()) {
+    if (std::chrono::steady_clock::now() > until) return testing::AssertionFailure() << "did not come about";
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return testing::AssertionSuccess();
 }
 
 void Together(int count, const std::function<void(int)>& body) {
@@ -167,136 +176,6 @@ void Together(int count, const std::function<void(int)>& body) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-}
-
-// ---- The proxy ----
-
-namespace {
-
-int Connect(int port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
-  ::close(fd);
-  return -1;
-}
-
-bool SendAll(int fd, std::string_view data) {
-  while (!data.empty()) {
-    const ssize_t sent = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return false;
-    data.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  return true;
-}
-
-// What is there within the time; empty = the end, or nothing.
-std::string Receive(int fd, int milliseconds) {
-  pollfd waiting{fd, POLLIN, 0};
-  if (::poll(&waiting, 1, milliseconds) <= 0) return {};
-  char buffer[65536];
-  const ssize_t size = ::recv(fd, buffer, sizeof buffer, 0);
-  return size <= 0 ? std::string() : std::string(buffer, static_cast<std::size_t>(size));
-}
-
-bool IsCommit(std::string_view data) {
-  return data.find("teal_commit") != std::string_view::npos || data.find(".commit(") != std::string_view::npos;
-}
-
-}  // namespace
-
-Proxy::Proxy(int server_port) : server_port_(server_port) {
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 64) != 0 ||
-      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    throw std::runtime_error("no port for the proxy");
-  }
-  port_ = ntohs(address.sin_port);
-  acceptor_ = std::thread([this] { Accept(); });
-}
-
-Proxy::~Proxy() {
-  ended_ = true;
-  ::shutdown(listener_, SHUT_RDWR);
-  acceptor_.join();
-  ::close(listener_);
-  for (std::thread& thread : threads_) thread.join();
-  if (held_server_ >= 0) ::close(held_server_);
-}
-
-std::string Proxy::Through(const std::string& url) const {
-  const std::size_t slash = url.rfind('/');
-  const std::size_t colon = url.rfind(':', slash);
-  return url.substr(0, colon + 1) + std::to_string(port_) + url.substr(slash);
-}
-
-void Proxy::Accept() {
-  while (!ended_) {
-    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (client < 0) continue;
-    const std::lock_guard lock(mutex_);
-    threads_.emplace_back([this, client] { Carry(client); });
-  }
-}
-
-void Proxy::Carry(int client) {
-  int server = Connect(server_port_);
-  while (!ended_ && server >= 0) {
-    pollfd ends[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
-    if (::poll(ends, 2, 50) <= 0) continue;
-    if (mode_ == Mode::kSilent) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      continue;
-    }
-    if (ends[0].revents != 0) {
-      const std::string data = Receive(client, 0);
-      if (data.empty()) break;
-      const Mode mode = mode_;
-      if (IsCommit(data) && (mode == Mode::kDropAnswer || mode == Mode::kHoldCommit) && !caught_.exchange(true)) {
-        mode_ = Mode::kPass;
-        if (mode == Mode::kDropAnswer) {
-          SendAll(server, data);
-          // All of the answer: it ends with ReadyForQuery. The connection to the server stays until then.
-          for (std::string answer; answer.find("Z\0\0\0\5I", 0, 6) == std::string::npos;) {
-            const std::string part = Receive(server, 5000);
-            if (part.empty()) break;
-            answer += part;
-          }
-        } else {
-          const std::lock_guard lock(mutex_);
-          held_ = data;
-          held_server_ = std::exchange(server, -1);
-        }
-        break;
-      }
-      if (!SendAll(server, data)) break;
-    }
-    if (ends[1].revents != 0) {
-      const std::string data = Receive(server, 0);
-      if (data.empty() || !SendAll(client, data)) break;
-    }
-  }
-  ::close(client);
-  if (server >= 0) ::close(server);
-}
-
-void Proxy::Release() {
-  const std::lock_guard lock(mutex_);
-  ASSERT_GE(held_server_, 0);
-  SendAll(held_server_, held_);
-  for (std::string answer; answer.find("Z\0\0\0\5I", 0, 6) == std::string::npos;) {
-    const std::string part = Receive(held_server_, 5000);
-    ASSERT_FALSE(part.empty()) << "the server gave no answer to what was held";
-    answer += part;
-  }
-  ::close(std::exchange(held_server_, -1));
 }
 
 }  // namespace teal::k8s_test

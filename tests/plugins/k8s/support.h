@@ -1,11 +1,12 @@
 // What the tests of the plugin k8s stand on: the plugin loaded as a host loads it, stores in schemas of their own on
-// the servers that `run` started, SQL from outside, and a proxy that loses what it is told to.
+// the servers that `run` started, and SQL from outside.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -86,43 +87,9 @@ void RestartServer();  // on the same port and data
 // Runs the script of a peer; its line of JSON.
 std::string Peer(const std::string& words);
 
-// A TCP proxy to the server, on a port of its own.
-class Proxy {
- public:
-  enum class Mode {
-    kPass,
-    kDropAnswer,  // the next commit goes to the server, its answer is dropped and the client's connection cut
-    kHoldCommit,  // the next commit is held back and the client's connection cut; Release lets it through
-    kSilent,      // nothing goes through, nothing is closed
-  };
-  explicit Proxy(int server_port);
-  ~Proxy();
-  void Set(Mode mode) { mode_ = mode; }
-  bool caught() const { return caught_; }  // since the mode was set to catch something
-  void Catch(Mode mode) {
-    caught_ = false;
-    mode_ = mode;
-  }
-  void Release();  // what was held goes to the server; waits for the server's answer
-  // The url with this proxy's port.
-  std::string Through(const std::string& url) const;
-
- private:
-  void Accept();
-  void Carry(int client);
-
-  const int server_port_;
-  int listener_ = -1;
-  int port_ = 0;
-  std::atomic<Mode> mode_{Mode::kPass};
-  std::atomic<bool> caught_{false};
-  std::atomic<bool> ended_{false};
-  std::mutex mutex_;
-  std::vector<std::thread> threads_;  // guarded by mutex_
-  int held_server_ = -1;              // guarded by mutex_
-  std::string held_;                  // guarded by mutex_
-  std::thread acceptor_;
-};
+// Waits until `true_now` is true, at most this long.
+inline constexpr std::chrono::seconds kPatience{30};
+testing::AssertionResult Becomes(const std::function<bool()>& true_now);
 
 // Runs `body(i)` on `count` threads at once.
 void Together(int count, const std::function<void(int)>& body);
