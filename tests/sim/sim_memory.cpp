@@ -221,14 +221,18 @@ void SimMemory::LandScan(SimConnection::Open& call) {
   const int64_t as_of = loop_.now() - static_cast<int64_t>(call.fate.stale_ns);
   const uint64_t most = std::min(call.limit, caps_.scan_records_max);
   std::map<std::string, std::pair<Key, Record>> places;  // by what the cursor counts in
-  for (const auto& [key, versions] : records_) {
+  const bool all = call.kind == CallKind::kScanDue;
+  for (auto it = all ? records_.begin() : records_.lower_bound({call.partition, call.prefix}); it != records_.end();
+       ++it) {
+    const auto& [key, versions] = *it;
+    if (!all && key.first != call.partition) break;
     const Record* const record = FindAsOf(versions, as_of);
     if (record == nullptr) continue;
-    if (call.kind == CallKind::kScanDue) {
+    if (all) {
       if (record->due_unix_ns == 0 || record->due_unix_ns > call.until_unix_ns) continue;
       if (ShardOf(key, call.shards) != call.shard) continue;
       places.emplace(DuePlace(record->due_unix_ns, key), std::pair(key, Record{{}, {}, record->due_unix_ns, 0}));
-    } else if (key.first == call.partition && key.second.starts_with(call.prefix)) {
+    } else if (key.second.starts_with(call.prefix)) {
       places.emplace(key.second, std::pair(key, *record));
     }
   }
@@ -293,7 +297,8 @@ void SimConnection::Answer(Open& call, const teal_error* error, const void* resu
 void SimConnection::Cut(const std::function<bool()>& lands) {
   cut_ = true;
   for (const auto& [number, call] : open_) {
-    if (!call->landed && !lands()) call->dropped = true;
+    if (call->landed || !call->fate.lands) continue;
+    if (call->kind != CallKind::kCommit || !lands()) call->dropped = true;
   }
 }
 
