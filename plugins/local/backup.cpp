@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -51,8 +52,8 @@ std::optional<Error> CopyFile(Files& files, const std::string& from, const std::
 }
 
 std::optional<Error> MakeFolder(Files& files, const std::string& folder) {
-  bool made = false;
-  return MakeFolderIfMissing(files, folder, made);
+  if (auto error = MakeFolderIfMissing(files, folder)) return error;
+  return SyncName(files, folder);
 }
 
 // Names of the regular files below `folder`, in order.
@@ -73,7 +74,7 @@ std::optional<Error> CopyFolder(Files& files, const std::string& from, const std
   for (const std::string& name : FilesBelow(from)) {
     const std::size_t slash = name.find('/');
     if (slash != std::string::npos) {
-      if (auto error = MakeFolder(files, to + "/" + name.substr(0, slash))) return error;
+      if (auto error = MakeFolderIfMissing(files, to + "/" + name.substr(0, slash))) return error;
     }
     Listed listed{prefix + "/" + name};
     if (auto error = CopyFile(files, from + "/" + name, to + "/" + name, listed)) return error;
@@ -113,12 +114,12 @@ std::optional<Error> ReadList(const std::string& text, const std::string& path, 
 
 // Names every blob a second time in `folder`, so that it stays while it is copied. Blobs cannot be removed meanwhile.
 std::optional<Error> LinkBlobs(Files& files, Blobs& blobs, const std::string& folder) {
-  if (auto error = MakeFolder(files, folder)) return error;
+  if (auto error = MakeFolderIfMissing(files, folder)) return error;
   for (const std::string& name : FilesBelow(blobs.folder())) {
     const std::size_t slash = name.find('/');
     if (slash != 2) continue;  // not a blob's: STORE, new/…, backup/…
     const std::string to = folder + "/" + name.substr(0, 2);
-    if (auto error = MakeFolder(files, to)) return error;
+    if (auto error = MakeFolderIfMissing(files, to)) return error;
     const std::string from = blobs.folder() + "/" + name;
     if (const auto error = files.Link(from, to + name.substr(2))) return Failed("link", from, error);
   }
@@ -137,9 +138,8 @@ std::optional<Error> MakeBackup(teal_instance* instance, std::string target) {
     fs::remove_all(blob_links, ignored);
   };
   clean();
-  bool made = false;
-  if (auto error = MakeFolderIfMissing(files, target, made)) return error;
-  if (!made && !fs::is_empty(target, ignored)) {
+  if (auto error = MakeFolder(files, target)) return error;
+  if (!fs::is_empty(target, ignored)) {
     return Error{TEAL_INVALID, "the folder " + target + " is not empty; give a new one for the backup"};
   }
   std::optional<Error> error;
@@ -180,10 +180,11 @@ std::optional<Error> RestoreBackup(const Config& config, std::string source) {
   for (const std::string& folder : {config.path + "/db", config.path + "/log", config.blobs}) {
     if (auto error = MakeFolder(files, folder)) return error;
   }
+  std::set<std::string> blob_folders;
   for (const Listed& listed : list) {
     const bool is_blob = listed.name.starts_with("blobs/");
     const std::string to = is_blob ? config.blobs + listed.name.substr(5) : config.path + "/" + listed.name;
-    if (is_blob) {
+    if (is_blob && blob_folders.insert(to.substr(0, to.rfind('/'))).second) {
       if (auto error = MakeFolder(files, to.substr(0, to.rfind('/')))) return error;
     }
     Listed copied{listed.name};

@@ -67,12 +67,12 @@ std::string Blobs::PathOf(std::string_view name) const {
 }
 
 std::optional<Error> Blobs::Open(const std::string& store_id) {
-  bool made = false;
-  if (auto error = MakeFolderIfMissing(files_, folder_, made)) return error;
+  if (auto error = MakeFolderIfMissing(files_, folder_)) return error;
   const std::string owner = folder_ + "/STORE";
   std::string text;
   const std::error_code unread = files_.ReadWhole(owner, text);
   if (unread == std::errc::no_such_file_or_directory) {
+    if (auto error = SyncName(files_, folder_)) return error;
     if (const auto error = files_.Replace(owner, store_id + "\n")) return Failed("write", owner, error);
   } else if (unread) {
     return Failed("read", owner, unread);
@@ -81,7 +81,7 @@ std::optional<Error> Blobs::Open(const std::string& store_id) {
                  "the folder of blobs " + folder_ + " belongs to another store; give this one its own in \"blobs\""};
   }
   const std::string beside = folder_ + "/new";
-  if (auto error = MakeFolderIfMissing(files_, beside, made)) return error;
+  if (auto error = MakeFolderIfMissing(files_, beside)) return error;
   DIR* const listing = ::opendir(beside.c_str());
   if (listing == nullptr) return Failed("list", beside, {errno, std::generic_category()});
   while (const dirent* const entry = ::readdir(listing)) {
@@ -162,6 +162,16 @@ std::optional<Error> Blobs::Commit(uint64_t handle) {
   return error;
 }
 
+std::optional<Error> Blobs::Place(const std::string& folder) {
+  if (placed_.contains(folder)) return std::nullopt;
+  if (auto error = MakeFolderIfMissing(files_, folder)) return error;
+  if (sync_) {
+    if (auto error = SyncName(files_, folder)) return error;
+  }
+  placed_.insert(folder);
+  return std::nullopt;
+}
+
 std::optional<Error> Blobs::Finish(Upload& upload) {
   const std::string& path = upload.file.path();
   if (!upload.block.empty()) {
@@ -175,8 +185,7 @@ std::optional<Error> Blobs::Finish(Upload& upload) {
   const std::string name = PathOf(upload.name);
   const std::string folder = name.substr(0, name.rfind('/'));
   const std::lock_guard lock(naming_);
-  bool made = false;
-  if (auto error = MakeFolderIfMissing(files_, folder, made)) return error;
+  if (auto error = Place(folder)) return error;
   File there;
   if (!files_.OpenForReading(name, there)) {
     // The name keeps what it has. (BLOB-3) It may be there without its folder having been synced: by a Commit that

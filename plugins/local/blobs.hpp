@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -57,6 +58,8 @@ class Blobs {
   std::shared_ptr<Upload> Take(uint64_t handle, bool end);
   std::error_code WriteBlock(Upload& upload);
   plugin::Error Failed(const std::string& doing, const std::string& path, const std::error_code& error) const;
+  // Sees to it that `folder` is there and its name durable. With naming_ held.
+  std::optional<plugin::Error> Place(const std::string& folder);
   std::optional<plugin::Error> Finish(Upload& upload);
   void Drop(Upload& upload);
 
@@ -65,9 +68,10 @@ class Blobs {
   const uint64_t blob_bytes_max_;
   const bool sync_;
 
-  std::shared_mutex removing_;  // shared by backups, alone by Delete
-  std::mutex naming_;           // one gives a name at a time
-  std::mutex mutex_;            // guards what follows
+  std::shared_mutex removing_;    // shared by backups, alone by Delete
+  std::mutex naming_;             // one gives a name at a time; guards placed_
+  std::set<std::string> placed_;  // folders of names, 256 at most, that are known to be durable
+  std::mutex mutex_;              // guards what follows
   std::map<uint64_t, std::shared_ptr<Upload>> uploads_;
   uint64_t last_handle_ = 0;
 };

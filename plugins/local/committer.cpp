@@ -34,8 +34,15 @@ uint64_t BytesOf(const teal_op* ops, uint64_t count) {
 
 }  // namespace
 
-Committer::Committer(Files& files, Log& log, Store& store, plugin::Watchers& watchers, Clock now, Settings settings)
-    : files_(files), log_(log), store_(store), watchers_(watchers), now_(std::move(now)), settings_(settings) {
+Committer::Committer(Files& files, Log& log, Store& store, plugin::Watchers& watchers, Clock now, Say say,
+                     Settings settings)
+    : files_(files),
+      log_(log),
+      store_(store),
+      watchers_(watchers),
+      now_(std::move(now)),
+      say_(std::move(say)),
+      settings_(settings) {
   put_in_ = log_.NextNumber() - 1;
 }
 
@@ -121,6 +128,10 @@ void Committer::Commit(std::vector<Pending> commits) {
   group.commits = std::move(commits);
   group.outcomes.resize(group.commits.size());
   Error error;
+  if (log_.Broken()) {
+    error = LogBroken();
+    return Answer(group, &error);
+  }
   if (!Recover(error)) return Answer(group, &error);
   const uint64_t now = now_();
   for (std::size_t i = 0; i < group.commits.size(); ++i) {
@@ -234,6 +245,11 @@ void Committer::Put(Group& group, const teal_op& op, std::string_view record_key
   ++group.writes;
 }
 
+Error Committer::LogBroken() const {
+  return {TEAL_UNAVAILABLE, "nothing is written any more, since the commit log failed (" + log_.Broken().message() +
+                                "): look after the disk, then have the store opened again; reads go on"};
+}
+
 // True: the group is durable and in the store. False: `error` says why not and what became of it.
 bool Committer::MakeDurable(Group& group, Error& error) {
   const uint64_t number = log_.NextNumber();
@@ -243,11 +259,17 @@ bool Committer::MakeDurable(Group& group, Error& error) {
   const std::string& payload = group.batch.Data();
   if (!WaitForRoom(payload.size(), error)) return false;
   if (const auto failed = log_.Append(payload, settings_.sync)) {
+    const bool ended = static_cast<bool>(log_.Broken());
     error = {TEAL_UNAVAILABLE,
              "the commit log could not be written: " + failed.message() +
-                 "; whether this commit stands is known after a restart or the next commit",
+                 "; whether this commit stands is known after " +
+                 (ended ? "the store was opened again" : "the next commit"),
              TEAL_OUTCOME_UNKNOWN};
-    error.retry_after_ns = 100'000'000;
+    if (ended) {
+      say_(TEAL_LOG_ERROR, LogBroken().message);
+    } else {
+      error.retry_after_ns = 100'000'000;
+    }
     return false;
   }
   if (!store_.Write(group.batch, group.least_due).ok() && !Recover(error)) {
@@ -361,7 +383,7 @@ void Committer::Answer(Group& group, const Error* failure) {
 
 void Committer::Expire() {
   Error error;
-  if (!Recover(error)) return;
+  if (log_.Broken() || !Recover(error)) return;
   for (;;) {
     const uint64_t now = now_();
     std::vector<std::string> keys;

@@ -1,6 +1,7 @@
 // Commits of all callers, one group at a time, by one thread: takes what is queued, checks the conditions against the
 // store and what the same group did before, writes one entry of the log, syncs once, puts it into the store, answers
 // all. So commits are linearizable in the order of the queue, and nothing is seen or acknowledged before it is durable.
+// Once the log has failed every commit fails, until the store is opened again; reads go on.
 // The same thread removes what has expired. Thread-safe but for Start and Stop, which are control calls.
 #pragma once
 
@@ -40,7 +41,9 @@ class Committer {
   };
   using Clock = std::function<uint64_t()>;
 
-  Committer(Files& files, Log& log, Store& store, plugin::Watchers& watchers, Clock now, Settings settings);
+  using Say = std::function<void(uint32_t level, const std::string& message)>;  // to the host's log
+
+  Committer(Files& files, Log& log, Store& store, plugin::Watchers& watchers, Clock now, Say say, Settings settings);
   void Start();
   // Ends all commits queued, by their true result, then the threads; writes all to RocksDB's files, so that the next
   // opening has no log to read.
@@ -94,6 +97,7 @@ class Committer {
   void Remove(Group& group, std::string_view record_key, State& state);
   void Put(Group& group, const teal_op& op, std::string_view record_key, State& state, VersionParts version);
   bool MakeDurable(Group& group, plugin::Error& error);
+  plugin::Error LogBroken() const;
   // Opens RocksDB again if it failed, and puts in from the log what it had not written to files.
   bool Recover(plugin::Error& error);
   bool WaitForRoom(uint64_t bytes, plugin::Error& error);
@@ -105,6 +109,7 @@ class Committer {
   Store& store_;
   plugin::Watchers& watchers_;
   const Clock now_;
+  const Say say_;
   const Settings settings_;
 
   // The committer's thread alone.

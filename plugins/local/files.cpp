@@ -76,7 +76,11 @@ std::error_code File::Size(uint64_t& size) const {
 
 std::error_code File::Sync() {
   const uint64_t covers = files_->Position();
-  if (::fdatasync(descriptor_) != 0) return Errno();
+  if (::fdatasync(descriptor_) != 0) {
+    const std::error_code error = Errno();
+    files_->SyncFailed(path_, covers);
+    return error;
+  }
   files_->Synced(path_, covers);
   return {};
 }

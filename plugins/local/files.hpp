@@ -70,12 +70,13 @@ class Files {
   std::error_code Replace(const std::string& path, std::string_view data);
   std::error_code ReadWhole(const std::string& path, std::string& out);
 
-  // What others did to files by themselves; each after it succeeded. `covers` is Position() from before a sync.
+  // What others did to files by themselves; each after it was done. `covers` is Position() from before a sync.
   uint64_t Position() const { return tape_ == nullptr ? 0 : tape_->Size(); }
   void Created(std::string_view path) { Tell(Tape::Operation::kCreate, 0, path); }
   void Wrote(std::string_view path, uint64_t offset, std::string_view data);
   void Truncated(std::string_view path, uint64_t size) { Tell(Tape::Operation::kTruncate, size, path); }
   void Synced(std::string_view path, uint64_t covers);
+  void SyncFailed(std::string_view path, uint64_t covers) { Tell(Tape::Operation::kSyncFailed, covers, path); }
   void FolderSynced(std::string_view path, uint64_t covers);
   void Renamed(std::string_view from, std::string_view to) { Tell(Tape::Operation::kRename, 0, from, to); }
   void Linked(std::string_view from, std::string_view to) { Tell(Tape::Operation::kLink, 0, from, to); }

@@ -91,19 +91,18 @@ std::optional<Error> FolderLock::Take(const std::string& folder) {
   return std::nullopt;
 }
 
-std::optional<Error> MakeFolderIfMissing(Files& files, const std::string& folder, bool& made) {
+std::optional<Error> MakeFolderIfMissing(Files& files, const std::string& folder) {
   const std::error_code error = files.MakeFolder(folder);
-  made = !error;
-  if (error && error != std::errc::file_exists) {
-    return Error{error == std::errc::permission_denied ? TEAL_DENIED : TEAL_UNAVAILABLE,
-                 "cannot make the folder " + folder + ": " + error.message()};
-  }
-  if (!made) return std::nullopt;
+  if (!error || error == std::errc::file_exists) return std::nullopt;
+  return Error{error == std::errc::permission_denied ? TEAL_DENIED : TEAL_UNAVAILABLE,
+               "cannot make the folder " + folder + ": " + error.message()};
+}
+
+std::optional<Error> SyncName(Files& files, const std::string& folder) {
   const std::string parent = folder.substr(0, std::max<std::size_t>(folder.rfind('/'), 1));
-  if (const auto sync = files.SyncFolder(parent)) {
-    return Error{TEAL_UNAVAILABLE, "cannot sync the folder " + parent + ": " + sync.message()};
-  }
-  return std::nullopt;
+  const std::error_code error = files.SyncFolder(parent);
+  if (!error) return std::nullopt;
+  return Error{TEAL_UNAVAILABLE, "cannot sync the folder " + parent + ": " + error.message()};
 }
 
 bool IsUnused(const std::string& folder) {

@@ -37,8 +37,10 @@ class FolderLock {
   int descriptor_ = -1;
 };
 
-// Makes `folder`, whose parent exists, if it is not there. False in `made` if it was.
-std::optional<plugin::Error> MakeFolderIfMissing(Files& files, const std::string& folder, bool& made);
+// Makes `folder`, whose parent exists, if it is not there.
+std::optional<plugin::Error> MakeFolderIfMissing(Files& files, const std::string& folder);
+// Makes the name of `folder` durable. Needed where it was found there, too: whoever made it may have died before this.
+std::optional<plugin::Error> SyncName(Files& files, const std::string& folder);
 
 // Whether `folder` holds nothing but what a Make that was cut short leaves behind.
 bool IsUnused(const std::string& folder);

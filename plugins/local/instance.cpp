@@ -43,8 +43,7 @@ void teal_instance::Report(uint32_t level, const std::string& message, const std
 // Finds out what the folder is. A store is there once FORMAT is; the file `making` stands while one is being made, so
 // that what a crash left half made is told apart from a store that lost its FORMAT.
 std::optional<Error> teal_instance::OpenFolder(bool& make) {
-  bool made = false;
-  if (auto error = teal::local::MakeFolderIfMissing(*files, config.path, made)) return error;
+  if (auto error = teal::local::MakeFolderIfMissing(*files, config.path)) return error;
   if (auto error = lock.Take(config.path)) return error;
   const std::string path = config.path + "/FORMAT";
   const std::string making = config.path + "/making";
@@ -68,9 +67,11 @@ std::optional<Error> teal_instance::OpenFolder(bool& make) {
     }
     if (const auto error = files->Replace(making, "")) return Failed("write", making, error);
   }
+  if (auto error = teal::local::SyncName(*files, config.path)) return error;
   for (const char* const name : {"/log", "/db"}) {
     if (auto error = RemoveFiles(*files, config.path + name)) return error;
-    if (auto error = teal::local::MakeFolderIfMissing(*files, config.path + name, made)) return error;
+    if (auto error = teal::local::MakeFolderIfMissing(*files, config.path + name)) return error;
+    if (auto error = teal::local::SyncName(*files, config.path + name)) return error;
   }
   format.id = teal::local::RandomHex(16);
   format.log_salt = teal::local::Random64();
@@ -122,8 +123,9 @@ std::optional<Error> teal_instance::Open() {
   settings.sync = !config.unsafe_no_sync;
   settings.opening = teal::local::Random64();
   settings.group_bytes_max = std::min<uint64_t>(settings.group_bytes_max, format.log_segment_bytes / 6);
-  committer =
-      std::make_unique<teal::local::Committer>(*files, *log, *store, watchers, [this] { return Now(); }, settings);
+  committer = std::make_unique<teal::local::Committer>(
+      *files, *log, *store, watchers, [this] { return Now(); },
+      [this](uint32_t level, const std::string& message) { Report(level, message); }, settings);
   committer->Start();
   workers = std::make_unique<teal::local::Workers>(kBlobThreads);
   backups = std::make_unique<teal::local::Workers>(1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <cstring>
 
 #include "plugins/local/crc32c.hpp"
@@ -49,6 +50,10 @@ std::optional<plugin::Error> Log::Make() {
   return std::nullopt;
 }
 
+bool Log::ByNumber(const Found& a, const Found& b) {
+  return a.number < b.number;
+}
+
 // Entries are looked for at every sector, not only behind valid ones: one that is damaged must not hide those behind
 // it.
 void Log::Search(std::size_t segment, std::string_view bytes, uint64_t after, std::vector<Found>& found) const {
@@ -76,6 +81,7 @@ std::error_code Log::Wipe(std::size_t segment, uint64_t offset) {
 
 std::optional<plugin::Error> Log::Open(uint64_t applied, bool may_have_gaps,
                                        const std::function<bool(uint64_t, std::string_view)>& replay) {
+  assert(!broken_);
   segments_.clear();
   segments_.resize(kLogSegments);
   failed_.reset();
@@ -95,11 +101,20 @@ std::optional<plugin::Error> Log::Open(uint64_t applied, bool may_have_gaps,
     Search(i, bytes[i], applied, found);
   }
   // An entry may be here only because the process died, not the machine: it is shown to readers once it is on the disk.
+  // Of the last not even a sync says so: its own may have failed, and its pages be called clean. So it is written
+  // again.
+  if (const auto last = std::max_element(found.begin(), found.end(), ByNumber); last != found.end()) {
+    const std::string_view entry =
+        std::string_view(bytes[last->segment]).substr(last->offset, last->end - last->offset);
+    if (const auto error = segments_[last->segment].file.Write(entry, last->offset)) {
+      return CannotDo("write", PathOf(last->segment), error);
+    }
+  }
   for (std::size_t i = 0; i < kLogSegments; ++i) {
     if (std::none_of(found.begin(), found.end(), [i](const Found& entry) { return entry.segment == i; })) continue;
     if (const auto error = segments_[i].file.Sync()) return CannotDo("sync", PathOf(i), error);
   }
-  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.number < b.number; });
+  std::sort(found.begin(), found.end(), ByNumber);
   next_ = applied + 1;
   Release(applied);
   for (const Found& entry : found) {
@@ -141,6 +156,7 @@ bool Log::MakeRoom(uint64_t payload_bytes, bool& rotated) {
 }
 
 std::error_code Log::Append(std::string_view payload, bool sync) {
+  assert(!broken_);
   Header header{salt_, next_, payload.size(), 0, 0};
   header.crc = CrcOf(header, payload);
   const uint64_t size = RoundUp(sizeof header + payload.size());
@@ -150,13 +166,16 @@ std::error_code Log::Append(std::string_view payload, bool sync) {
   std::memcpy(buffer_.data() + sizeof header, payload.data(), payload.size());
   // Two entries of one number must never stand side by side.
   if (failed_ && *failed_ != std::pair(current_, offset_)) {
-    if (const auto error = Wipe(failed_->first, failed_->second)) return error;
+    if (const auto error = Wipe(failed_->first, failed_->second)) return broken_ = error;
   }
   failed_ = {current_, offset_};
   Segment& segment = segments_[current_];
-  if (const auto error = segment.file.Write(buffer_, offset_)) return error;
+  if (const auto error = segment.file.Write(buffer_, offset_)) {
+    const bool full = error == std::errc::no_space_on_device || error.value() == EDQUOT;
+    return full ? error : broken_ = error;
+  }
   if (sync) {
-    if (const auto error = segment.file.Sync()) return error;
+    if (const auto error = segment.file.Sync()) return broken_ = error;
   }
   failed_.reset();
   files_.counters().log_bytes += size;

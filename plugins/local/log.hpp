@@ -45,10 +45,14 @@ class Log {
   // Room for a payload of this size, in the current segment or in the next. False: every other segment still holds
   // entries that are not released. `rotated` is set when a new segment was begun: the time to release what is before.
   bool MakeRoom(uint64_t payload_bytes, bool& rotated);
-  // Writes and, if `sync`, syncs the entry NextNumber(), for which room was made. After an error nothing has been
-  // acknowledged by this log, and the next Append takes the same number and place: which of the two stands after a
-  // crash is open until that one succeeds.
+  // Writes and, if `sync`, syncs the entry NextNumber(), for which room was made. After an error whether the entry
+  // stands is open. Where the disk was full the next Append takes the same number and place, and settles it. Any other
+  // error ends writing until the store is opened again (Broken): a sync that failed has lost something, and the kernel,
+  // which then holds the pages for clean, would call the next sync a success. No Open by this object after that either:
+  // it would read from the kernel's memory what is not on the disk.
   std::error_code Append(std::string_view payload, bool sync);
+  // What ended writing, or no error.
+  std::error_code Broken() const { return broken_; }
   uint64_t NextNumber() const { return next_; }
   uint64_t PayloadBytesMax() const { return segment_bytes_ - kLogHeaderBytes; }
 
@@ -68,6 +72,7 @@ class Log {
     uint64_t end;
   };
 
+  static bool ByNumber(const Found& a, const Found& b);
   std::string PathOf(std::size_t segment) const { return folder_ + "/" + std::to_string(segment); }
   std::error_code Wipe(std::size_t segment, uint64_t offset);
   void Search(std::size_t segment, std::string_view bytes, uint64_t after, std::vector<Found>& found) const;
@@ -81,6 +86,7 @@ class Log {
   uint64_t offset_ = 0;  // where the next entry goes
   uint64_t next_ = 1;
   std::optional<std::pair<std::size_t, uint64_t>> failed_;  // where an Append failed and may yet have left an entry
+  std::error_code broken_;
   std::string buffer_;
   std::atomic<uint64_t> released_{0};
 };

@@ -60,7 +60,11 @@ class CountedFile : public rocksdb::FSWritableFileOwnerWrapper {
     if (!needs_sync_) return IOStatus::OK();
     const uint64_t covers = files_.Position();
     const IOStatus status = body();
-    if (status.ok()) files_.Synced(path_, covers);
+    if (status.ok()) {
+      files_.Synced(path_, covers);
+    } else {
+      files_.SyncFailed(path_, covers);
+    }
     return status;
   }
 

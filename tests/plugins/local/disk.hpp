@@ -1,6 +1,7 @@
 // A disk as strict as POSIX lets it be, played from a tape (plugins/local/tape.hpp): what is written reaches it when
 // the file is synced, names when their folder is; whatever else was done may be there after a loss of power, or not, or
-// in part: sectors of 512 bytes each for itself, changes of names in their order up to some point.
+// in part: sectors of 512 bytes each for itself, changes of names in their order up to some point. What a sync failed
+// to bring there a later sync does not bring either, though it says all is well, as with Linux's page cache.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +56,16 @@ class Disk {
     return entries;
   }
 
+  // The entry as it stands on a tape that goes on behind the first `base` bytes of another.
+  static Entry Behind(Entry entry, uint64_t base) {
+    entry.begin += base;
+    entry.end += base;
+    const bool covers = entry.operation == Operation::kSync || entry.operation == Operation::kSyncFailed ||
+                        entry.operation == Operation::kSyncFolder;
+    if (covers) entry.number += base;
+    return entry;
+  }
+
   void Play(const Entry& entry) {
     switch (entry.operation) {
       case Operation::kCreate:
@@ -78,15 +89,21 @@ class Disk {
       case Operation::kWrite:
       case Operation::kTruncate:
         if (const auto inode = Find(entry.path)) {
-          inode->pending.push_back({entry.begin, entry.operation == Operation::kTruncate, entry.number, entry.data});
+          inode->pending.push_back(
+              {entry.begin, entry.operation == Operation::kTruncate, entry.number, entry.data, false});
         }
         break;
       case Operation::kSync:
         if (const auto inode = Find(entry.path)) {
           while (!inode->pending.empty() && inode->pending.front().at < entry.number) {
-            ApplyTo(inode->durable, inode->pending.front());
+            if (!inode->pending.front().lost) ApplyTo(inode->durable, inode->pending.front());
             inode->pending.pop_front();
           }
+        }
+        break;
+      case Operation::kSyncFailed:
+        if (const auto inode = Find(entry.path)) {
+          for (Change& change : inode->pending) change.lost = change.lost || change.at < entry.number;
         }
         break;
       case Operation::kSyncFolder:
@@ -130,6 +147,7 @@ class Disk {
     bool truncate;
     uint64_t offset;
     std::string data;
+    bool lost;  // a sync of it failed: no later one makes it durable
   };
   struct Inode {
     bool is_folder = false;
@@ -179,23 +197,39 @@ class Disk {
     }
     return true;
   }
+  // Calls `body` with each sector that the change touches, and what it does there.
+  template <typename Body>
+  static void EachSector(const Change& change, Body&& body) {
+    for (uint64_t done = 0; done < change.data.size();) {
+      const uint64_t offset = change.offset + done;
+      const uint64_t size = std::min<uint64_t>(512 - offset % 512, change.data.size() - done);
+      body(offset / 512, Change{change.at, false, offset, change.data.substr(done, size), false});
+      done += size;
+    }
+  }
+  // A sector goes to the disk as the kernel's page has it then, with all that was written to it by then. So it is in
+  // one of the states that it went through, and one sector's says nothing of another's.
   static std::string Content(const Inode& inode, Survives survives, std::mt19937_64& random) {
     std::string content = inode.durable;
     if (survives == Survives::kNothing) return content;
+    std::map<uint64_t, uint64_t> states;  // by sector, how many changes it saw, then how many are to be kept
+    if (survives == Survives::kAnything) {
+      for (const Change& change : inode.pending) {
+        EachSector(change, [&](uint64_t sector, const Change&) { ++states[sector]; });
+      }
+      for (auto& [sector, count] : states) count = random() % (count + 1);
+    }
     for (const Change& change : inode.pending) {
       if (survives == Survives::kEverything) {
         ApplyTo(content, change);
-        continue;
-      }
-      if (change.truncate) {
+      } else if (change.truncate) {
         if (random() % 2 == 0) ApplyTo(content, change);
-        continue;
-      }
-      for (uint64_t done = 0; done < change.data.size();) {
-        const uint64_t offset = change.offset + done;
-        const uint64_t size = std::min<uint64_t>(512 - offset % 512, change.data.size() - done);
-        if (random() % 2 == 0) ApplyTo(content, {change.at, false, offset, change.data.substr(done, size)});
-        done += size;
+      } else {
+        EachSector(change, [&](uint64_t sector, const Change& part) {
+          if (states[sector] == 0) return;
+          --states[sector];
+          ApplyTo(content, part);
+        });
       }
     }
     return content;
