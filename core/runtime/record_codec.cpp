@@ -29,8 +29,9 @@ char LetterOf(Kind kind) {
       return 'b';
     case Kind::kSweeperPart:
       return 'w';
-    case Kind::kLimit:
     case Kind::kList:
+      return 'i';
+    case Kind::kLimit:
       return 0;
   }
   return 0;
@@ -148,6 +149,12 @@ Result<std::string> EncodePiece(const Key& key, std::string_view piece) {
   if (!at || at->kind != Kind::kProgramPiece) return Unfit(key, "its key is of another kind");
   if (piece.empty()) return Unfit(key, "a piece without bytes");
   return Seal(key, Kind::kProgramPiece, std::string(kHeadBytes, '\0').append(piece));
+}
+
+Result<std::string> EncodeListed(const Key& key) {
+  const std::optional<ParsedKey> at = Parse(key);
+  if (!at || at->kind != Kind::kList) return Unfit(key, "its key is of another kind");
+  return Seal(key, Kind::kList, std::string(kHeadBytes, '\0'));
 }
 
 Result<Thread> DecodeThread(const Key& key, std::string_view bytes) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/runtime/foreign.h"
+#include "core/runtime/kept.h"
 #include "core/runtime/limiter.h"
 #include "core/runtime/policy.h"
 #include "core/runtime/trace.h"
@@ -87,6 +88,7 @@ struct FutureCell {
 struct MadeCell : FutureCell {
   vm::Value future;     // itself
   int64_t made_ns = 0;  // kTimeout: when it began
+  ThreadRecord* maker = nullptr;
 
   const vm::Future& Made() const { return *future.As<vm::Future>(); }
 };
@@ -111,6 +113,8 @@ struct PendingCall {
   uint32_t losses = 0;   // attempts that ended with their worker
   uint64_t number = 0;   // of ForeignCalls; 0: not in flight, or not known yet
   bool in_flight = false;
+  bool committed = false;                 // the store knows that this attempt begins
+  bool interrupted = false;               // at most once, and nobody knows how far it came
   std::unique_ptr<Admission> admission;   // of its import; null: nothing limits that
   std::unique_ptr<ForeignOutcome> early;  // it ended before its thread was parked
 };
@@ -126,7 +130,7 @@ enum class Phase : uint8_t {
 // An answer waits here until its thread runs: a thread that has been answered cannot be written down before it ran.
 enum class AnswerKind : uint8_t { kNone, kValue, kError };
 
-enum class WaitKind : uint8_t { kNone, kFuture, kSeveral, kTime, kRetry, kCall, kPlace };
+enum class WaitKind : uint8_t { kNone, kFuture, kSeveral, kTime, kRetry, kCall, kPlace, kGate };
 
 // What few threads need.
 struct SeldomNeeded {
@@ -148,21 +152,28 @@ struct ThreadRecord {
   bool started = false;   // has run
   bool asked = false;     // its request is not answered yet
   bool cancel_raised = false;
+  bool changed = false;          // since its last commit was made
+  bool stored = false;           // it has a record
+  bool foreign_name = false;     // read back: values name it by another object than `name`
   bool fake = false;             // answers a foreign call of its owner (Session::Options::fakes)
   bool has_effect_step = false;  // `effect_step` is the number of the pending effect
   std::atomic<bool> cancel_requested{false};
   std::atomic<bool> terminate{false};
   float priority = 0;  // larger goes first
   uint64_t effect_step = 0;
+  uint64_t spawn_step = 0;             // of its owner
+  uint32_t living_children = 0;        // records of threads that it spawned
   uint64_t parked = 0;                 // when, in the order of its session
   int64_t wake_ns = 0;                 // kTime, kRetry: when; kept when the thread moves
   std::unique_ptr<vm::Thread> thread;  // null once ended
   FutureCell cell;
   vm::Value answer;              // of kind `answered`
   FutureCell* awaits = nullptr;  // kFuture
+  std::vector<MadeCell*> made;   // its futures that are no threads; with a store only
   std::unique_ptr<MultiWait> several;
   std::unique_ptr<PendingCall> call;
   std::unique_ptr<Admission> admission;  // of the function it began with; null: nothing limits that
+  std::unique_ptr<KeptThread> kept;      // null: it wrote nothing
   std::unique_ptr<SeldomNeeded> seldom;  // null: all as at first
   const SpawnSite* site = nullptr;       // of the session; null: the main thread
 

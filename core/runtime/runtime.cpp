@@ -27,7 +27,8 @@ Runtime::Runtime(RuntimeOptions options)
     : options_(options),
       // A session that is written down must not move on elsewhere meanwhile; virtual time must pass in one order.
       scheduler_(std::make_unique<Scheduler>(
-          options.clock, options.suspension.move_at != 0 || options.clock->IsVirtual() ? 1 : options.cores,
+          options.clock,
+          options.suspension.move_at != 0 || options.clock->IsVirtual() || options.store != nullptr ? 1 : options.cores,
           options.foreign)) {
   assert(options.clock != nullptr && options.output != nullptr);
 }
@@ -48,7 +49,7 @@ Limiter* Runtime::LimiterOf(const vm::Program& program, bool is_import, uint32_t
   return limiter.get();
 }
 
-Session* Runtime::Keep(std::unique_ptr<Session> session) {
+Session* Runtime::Keep(std::shared_ptr<Session> session) {
   Session* const kept = session.get();
   assert(by_sid_.find(kept->sid()) == by_sid_.end());
   by_sid_.emplace(kept->sid(), kept);
@@ -60,7 +61,7 @@ Session* Runtime::Keep(std::unique_ptr<Session> session) {
 Result<Session*> Runtime::Add(SessionStart start) {
   if (start.id.empty()) start.id = RandomSid();
   if (Find(start.id) != nullptr) return Fail(FailureCode::kInvalid, "there is a session with the id " + start.id);
-  Session* const session = Keep(std::make_unique<Session>(this, std::move(start)));
+  Session* const session = Keep(std::make_shared<Session>(this, std::move(start)));
   session->Begin();
   return session;
 }
@@ -78,7 +79,7 @@ Result<std::string> Runtime::TakeUp(SessionStart start, std::string_view bytes) 
   if (!sid.ok()) return sid;
   start.id = std::move(*sid);
   if (Find(start.id) != nullptr) return Fail(FailureCode::kInvalid, "there is a session with the id " + start.id);
-  Session* const session = Keep(std::make_unique<Session>(this, std::move(start)));
+  Session* const session = Keep(std::make_shared<Session>(this, std::move(start)));
   const Status taken = session->TakeUp(bytes);
   if (!taken.ok()) {
     session->EndNow(SessionStatus::kFailed, vm::MakeError("internal", taken.failure().message));

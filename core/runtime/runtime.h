@@ -1,6 +1,7 @@
 // The sessions of one process: the door to core/runtime.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,12 +20,17 @@
 #include "core/runtime/foreign.h"
 #include "core/runtime/limits.h"
 #include "core/runtime/output.h"
+#include "core/runtime/record.h"
+#include "core/runtime/record_rules.h"
+#include "core/runtime/store.h"
 #include "core/vm/program.h"
 #include "core/vm/value.h"
 
 namespace teal::runtime {
 
 class Limiter;
+class OutputSink;
+struct KeptSession;
 class Scheduler;
 class Session;
 struct LimitPolicy;
@@ -61,6 +67,7 @@ struct SessionStart {
   Limits limits;
   // Of each import, the index of the program's function that answers its calls instead; -1: none does. Empty: none.
   std::vector<int32_t> fakes;
+  ForeignCalls* foreign = nullptr;  // its foreign calls; outlives the session; null: those of the runtime
 };
 
 // For proving that a thread can stop anywhere. Read from the environment by the command: TEAL_SUSPEND, TEAL_MOVE_AT.
@@ -77,6 +84,25 @@ struct RuntimeOptions {
   ForeignCalls* foreign = nullptr;  // outlives the runtime; null: programs without foreign imports only
   unsigned cores = 1;               // OS threads at most
   SuspensionTests suspension;
+  // Sessions are kept here, and nothing leaves one before the state that led to it is there. Then `cores` is 1.
+  // Outlives the runtime; null: nothing is kept.
+  Store* store = nullptr;
+  std::array<uint8_t, 16> incarnation{};  // of this runner, with a store: drawn at random, so that no two are alike
+  record::Constants constants;
+};
+
+// What a runtime with a store tells of its sessions. Called without the mutex; must not block.
+class KeepEvents {
+ public:
+  virtual ~KeepEvents() = default;
+  // Its record says that it ended; it is no longer in memory.
+  virtual void OnEnded(const std::string& sid) = 0;
+  // Something of it was committed that people may look at.
+  virtual void OnCommitted(const std::string& sid) = 0;
+  // It is no longer in memory, because another host has it or the store failed; what the store has is still there.
+  virtual void OnLost(const std::string& sid, const Failure& why) = 0;
+  // The time of SetAlarm has come.
+  virtual void OnAlarm() = 0;
 };
 
 class Runtime {
@@ -92,6 +118,30 @@ class Runtime {
   // Goes on with a session that another process wrote down (moved()). start: program and limits are needed; its id
   // stays what it was. kCorrupt for bytes that are no session, kInvalid for a session of another program.
   Result<std::string> TakeUp(SessionStart start, std::string_view bytes);
+
+  // ---- with a store (runtime_keep.cpp) ----
+  // Runs sessions as they come, until StopServing; events: outlives the runtime, may be null. For one OS thread.
+  void Serve(KeepEvents* events);
+  // Thread-safe. What is carried stays as the store has it.
+  void StopServing();
+  // One turn of Serve, for who has time in his own hands: all there is to do now. Gives when the next timer is due.
+  int64_t ServeReady(KeepEvents* events);
+  // Calls OnAlarm at that time; a time set before is forgotten.
+  void SetAlarm(int64_t unix_ns);
+  // What follows needs the mutex.
+  std::mutex& mutex();
+  Session* Find(std::string_view sid);
+  // A new session that is kept; its first commit makes its record. Precondition: the id is not in memory.
+  Session* Carry(SessionStart start, std::unique_ptr<KeptSession> kept);
+  // Goes on with a session that the store has.
+  Result<Session*> CarryOn(SessionStart start, std::unique_ptr<KeptSession> kept, record::Session session,
+                           std::vector<std::pair<std::string, record::Thread>> threads,
+                           const std::function<Result<std::string>(const Sha256&)>& segment_of);
+  // It leaves memory; calls of it that have not ended are cancelled, and what comes of them is dropped.
+  void Drop(Session& session);
+  const std::vector<std::shared_ptr<Session>>& sessions() const { return sessions_; }
+  // Called without the mutex by the OS thread that serves, in order.
+  void Later(std::function<void()> call);
 
   // Runs until all sessions have ended, or one has been written down (SuspensionTests::move_at). For one OS thread.
   void Run();
@@ -109,9 +159,12 @@ class Runtime {
  private:
   friend class Session;
   // With the scheduler's mutex.
-  Session* Find(std::string_view sid);
   Result<Session*> Add(SessionStart start);
-  Session* Keep(std::unique_ptr<Session> session);
+  Session* Keep(std::shared_ptr<Session> session);
+  int64_t ServeReady(std::unique_lock<std::mutex>& lock);
+  bool Between(std::unique_lock<std::mutex>& lock);
+  void SendCommit(std::shared_ptr<Session> session, std::shared_ptr<std::vector<std::vector<StoreWrite>>> commits,
+                  size_t at);
   // What limits an import or function of a program, in all sessions of this process.
   Limiter* LimiterOf(const vm::Program& program, bool is_import, uint32_t index, const std::string& name,
                      const LimitPolicy& policy);
@@ -125,11 +178,21 @@ class Runtime {
   const std::unique_ptr<Scheduler> scheduler_;
   // Guarded by the scheduler's mutex.
   std::map<std::tuple<Sha256, bool, uint32_t>, std::unique_ptr<Limiter>> limiters_;  // outlive the sessions
-  std::vector<std::unique_ptr<Session>> sessions_;
+  std::vector<std::shared_ptr<Session>> sessions_;
   std::unordered_map<std::string_view, Session*> by_sid_;
   size_t living_ = 0;
   uint64_t suspensions_ = 0;
   std::string moved_;
+  // With a store.
+
+  KeepEvents* events_ = nullptr;
+  uint64_t commits_made_ = 0;
+  std::vector<std::shared_ptr<Session>> wanting_;  // a commit
+  std::vector<std::shared_ptr<Session>> left_;     // dropped; until nothing refers to them
+  std::vector<std::function<void()>> later_;
+  bool stopping_ = false;
+  int64_t alarm_ns_ = INT64_MAX;
+  size_t commits_in_air_ = 0;
 };
 
 }  // namespace teal::runtime

@@ -35,6 +35,7 @@ Scheduler::~Scheduler() {
 void Scheduler::MakeReady(ThreadRecord* record, bool behind) {
   assert(record->phase != Phase::kEnded);
   record->phase = Phase::kReady;
+  record->session->Queued();
   if (behind) {
     lanes_[record->priority].push_back({record, turn_});
     ++waiting_;
@@ -107,6 +108,7 @@ ThreadRecord* Scheduler::Next() {
     }
     --waiting_;
     ++turn_;
+    record->session->Unqueued();
     assert(record->phase == Phase::kReady || record->phase == Phase::kEnded);
     if (record->phase == Phase::kReady && record->session->TakeSlot(*record)) return record;
   }
@@ -190,6 +192,38 @@ void Scheduler::WaitAtMost(std::unique_lock<std::mutex>& lock, int64_t nanosecon
     main_wake_.wait_for(lock, std::chrono::nanoseconds(nanoseconds));
   }
   main_idle_ = false;
+}
+
+void Scheduler::Forget(const Session* session) {
+  const auto of_it = [session](const auto& entry) { return entry.session == session; };
+  std::erase_if(fresh_, [&](const ThreadRecord* record) { return of_it(*record); });
+  waiting_ = 0;
+  for (auto& [priority, lane] : lanes_) {
+    std::erase_if(lane, [&](const Entry& entry) { return of_it(*entry.record); });
+    waiting_ += lane.size();
+  }
+  const auto from = std::remove_if(timers_.begin(), timers_.end(), of_it);
+  if (from == timers_.end()) return;
+  timers_.erase(from, timers_.end());
+  std::make_heap(timers_.begin(), timers_.end(), Later);
+}
+
+int64_t Scheduler::ServeReady(std::unique_lock<std::mutex>& lock, const std::function<bool()>& between) {
+  for (;;) {
+    if (between()) continue;
+    if (ThreadRecord* record = Next()) {
+      RunOne(record, lock);
+      continue;
+    }
+    if (FireDue()) continue;
+    if (void_timers_ * 2 >= timers_.size()) ForgetVoidTimers();
+    return timers_.empty() ? INT64_MAX : timers_.front().due_ns;
+  }
+}
+
+void Scheduler::WaitUntil(std::unique_lock<std::mutex>& lock, int64_t unix_ns) {
+  const int64_t now = clock_->NowUnixNs();
+  if (unix_ns > now) WaitAtMost(lock, std::min(unix_ns - now, kWaitMaxNs));
 }
 
 void Scheduler::Run(std::unique_lock<std::mutex>& lock, const std::function<bool()>& finished,

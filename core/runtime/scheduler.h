@@ -68,6 +68,10 @@ class Scheduler {
   void SetTimer(Timer timer);  // order is filled in
   // A timer that was set has lost its meaning: forgotten some time later.
   void TimerIsVoid() { ++void_timers_; }
+  // Forgets them now: afterwards none refers to what has ended.
+  void ForgetVoidTimers();
+  // Nothing here refers to the session any more. Precondition: no slice of it runs.
+  void Forget(const Session* session);
   void CallStarted() { ++calls_in_flight_; }
   void CallEnded();
 
@@ -76,6 +80,16 @@ class Scheduler {
   // ever happen again; afterwards finished() must hold.
   void Run(std::unique_lock<std::mutex>& lock, const std::function<bool()>& finished, const std::function<void()>& idle,
            const std::function<void()>& stuck);
+  // For sessions that come from outside, where nothing is ever over: runs all there is to do. between() is called
+  // before each slice and at the end; it may release the mutex meanwhile, and gives whether it did something. Gives
+  // when the next timer is due; INT64_MAX: none.
+  int64_t ServeReady(std::unique_lock<std::mutex>& lock, const std::function<bool()>& between);
+  // Waits for WakeIfIdle, for something to become ready, or for that time.
+  void WaitUntil(std::unique_lock<std::mutex>& lock, int64_t unix_ns);
+  // Ends the wait of Run or WaitUntil, if somebody waits.
+  void WakeIfIdle() {
+    if (main_idle_) Wake();
+  }
   // Makes Run look at finished() again. Safe to call from any thread with the mutex.
   void Wake();
 
@@ -91,7 +105,6 @@ class Scheduler {
   void Help();
   void Offload();
   bool FireDue();
-  void ForgetVoidTimers();
   bool Wait(std::unique_lock<std::mutex>& lock, int64_t longest);
   void WaitAtMost(std::unique_lock<std::mutex>& lock, int64_t nanoseconds);
 

@@ -17,6 +17,7 @@ Session::Session(Runtime* runtime, SessionStart start)
       sid_(start.id),
       program_(start.program),
       limits_(start.limits),
+      foreign_(start.foreign != nullptr ? start.foreign : runtime->options_.foreign),
       start_(std::move(start)) {
   assert(!sid_.empty());
   ReadPolicies();
@@ -26,6 +27,7 @@ Session::~Session() = default;
 
 void Session::Begin() {
   main_ = AddThread(vm::MakeString("0"), nullptr, 0);
+  Touch(*main_);
   if (start_.function.tag() == vm::Tag::kFunction) {
     Value error;  // what a session begins with can be carried, and so be a key
     main_->admission = AdmissionToFunction(start_.function.AsIndex(), start_.arguments, false, &error);
@@ -71,6 +73,9 @@ ThreadRecord* Session::Spawn(ThreadRecord& owner, uint64_t step, Value callee, s
   child->thread = std::make_unique<vm::Thread>(program_, std::string(child->tid()), std::move(callee),
                                                std::move(arguments), keywords);
   child->site = SiteOf(owner);
+  child->spawn_step = step;
+  ++owner.living_children;
+  Touch(*child);
   scheduler_.MakeReady(child);
   return child;
 }
@@ -100,6 +105,10 @@ bool Session::TakeEffectStep(ThreadRecord& record, uint64_t* step) {
 
 bool Session::TakeSlot(ThreadRecord& record) {
   if (ended_) return false;
+  if (kept_ != nullptr && kept_->head.paused) {
+    queued_.push_back(&record);
+    return false;
+  }
   if (record.has_slot) return true;
   if (slots_taken_ >= limits_.running_threads) {
     // Behind all that are as important.
@@ -136,6 +145,7 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
   record.started = true;
   const SuspensionTests& tests = runtime_->options_.suspension;
   lock.unlock();
+  bool ran = record.answered != AnswerKind::kNone;  // it is no longer what the store has
   TakeAnswer(record);
   for (uint32_t answers = 0;; ++answers) {
     // A thread may come with its request: from another process, or for another attempt of a call.
@@ -150,6 +160,7 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
       // An error that nobody caught has failed it already.
       state = record.thread->state();
       if (state != vm::RunState::kFailed) state = record.thread->Run(budget);
+      ran = true;
       record.asked = state == vm::RunState::kRequest;
     }
     const bool suspended = state == vm::RunState::kRequest || state == vm::RunState::kBudget;
@@ -161,6 +172,8 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
     }
 
     lock.lock();
+    if (ran && !ended_) Touch(record);
+    ran = false;
     if (ended_ || record.terminate) {
       Drop(record);
       EndIfOver();
@@ -233,8 +246,9 @@ void Session::Rehydrate(ThreadRecord& record) {
 // Takes the thread out of the session, wherever it is. Precondition: no OS thread runs it (but the caller).
 void Session::Drop(ThreadRecord& record) {
   if (record.phase == Phase::kEnded) return;
+  Touch(record);
   if (record.call != nullptr && record.call->in_flight && record.call->number != 0) {
-    runtime_->options_.foreign->Cancel(record.call->number, 0);
+    foreign_->Cancel(record.call->number, 0);
   }
   Unpark(record);
   record.thread.reset();
@@ -304,9 +318,10 @@ void Session::End(SessionStatus status, Value value) {
     if (record->phase != Phase::kRunning) Drop(*record);
   }
   queued_.clear();
-  cells_.clear();
+  if (kept_ == nullptr) cells_.clear();
   events_.clear();
   --runtime_->living_;
+  WantCommit();
   scheduler_.Wake();
 }
 

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,11 +24,13 @@
 
 #include "core/base/result.h"
 #include "core/runtime/foreign.h"
+#include "core/runtime/kept.h"
 #include "core/runtime/limits.h"
 #include "core/runtime/output.h"
 #include "core/runtime/records.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/scheduler.h"
+#include "core/runtime/service.h"
 #include "core/vm/builtins.h"
 #include "core/vm/checkpoint.h"
 
@@ -40,8 +43,12 @@ class SessionThread;
 namespace teal::runtime {
 
 inline constexpr uint32_t kSessionVersion = 1;  // of teal.proto.Session
+// With more threads, the time at which a session at rest is due is not looked for: it is due as one that works.
+inline constexpr size_t kExactDueThreadsMax = 256;
+inline constexpr size_t kCollectMin = 8;    // threads or futures from which on those that are over are forgotten
+inline constexpr uint64_t kLineBytes = 16;  // of a line in a record, besides its text
 
-class Session {
+class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(Runtime* runtime, SessionStart start);
   ~Session();
@@ -69,15 +76,49 @@ class Session {
   bool TimerMatters(const Timer& timer) const;
   void TimerFired(const Timer& timer);
 
+  // Entries of its threads in the scheduler's queues.
+  void Queued() { ++queued_entries_; }
+  void Unqueued() { --queued_entries_; }
+
   // ---- from outside ----
-  // Delivers a value to event(name): to the first that waits, else it is kept. False when the session has ended.
-  bool Deliver(std::string_view name, vm::Value value);
+  enum class Delivery : uint8_t { kTaken, kRepeated, kFull, kEnded };
+  // Delivers a value to event(name): to the first that waits, else it is kept. id: of the sender; one that was there
+  // before changes nothing. Empty: it is not looked at.
+  Delivery Deliver(std::string_view name, vm::Value value, std::string_view id = {});
   // Raises `cancelled` in every thread.
   void CancelAll();
   // Ends the session at once, as failed with this error. Threads are dropped where they are.
   void EndNow(SessionStatus status, vm::Value error);
   // Nothing of what its threads wait for can ever come: ends with the error `stuck`.
   void EndStuck();
+
+  // ---- kept in a store (core/runtime/kept.h; session_commit.cpp, session_encode.cpp, session_resume.cpp) ----
+  // Null: it is not kept.
+  KeptSession* kept() { return kept_.get(); }
+  const KeptSession* kept() const { return kept_.get(); }
+  // Before Begin or Resume.
+  void KeepIn(std::unique_ptr<KeptSession> kept);
+  // Goes on with its records, in any order. Precondition: no Begin. segment_of: as for vm::ReadCheckpoint. kCorrupt for
+  // records that do not fit together, kInvalid for another program's.
+  Status Resume(record::Session session, std::vector<std::pair<std::string, record::Thread>> threads,
+                const vm::SegmentSource& segment_of);
+  void WantCommit();
+  void TellWhenKept(WhenKept told);
+  void AddLine(std::string_view tid, record::Line line);
+  // A commit is wanted, and now is the time. Precondition: kept.
+  bool CommitIsDue() const;
+  // What is to be committed, one after the other; the last is the one that counts. Precondition: CommitIsDue.
+  std::vector<std::vector<StoreWrite>> MakeCommit();
+  void Committed(const Result<StoreCommitted>& outcome);
+  void Lose(const Failure& why);
+  bool AtRest() const;
+  int64_t NextDeadline() const;
+  // Takes every thread out, without a word to anybody. Afterwards only calls that have not ended refer to it.
+  void Abandon();
+  std::vector<ThreadView> ViewThreads() const;
+  void SetPaused(std::optional<record::Paused> paused);
+  void MarkTerminated() { terminated_ = true; }
+  const std::map<std::string, vm::Value, std::less<>>& published() const { return published_; }
 
   // ---- moving (session_move.cpp) ----
   // The whole session as a teal.proto.Session. running: the thread that stopped for it. Only when threads run on one OS
@@ -145,6 +186,7 @@ class Session {
   static vm::Value FutureOf(const ThreadRecord& record);  // of its result
   FutureCell* CellOf(const vm::Value& future);
   MadeCell* AddCell(const vm::Value& future);
+  void MarkAwaited(FutureCell& cell);
   void Subscribe(FutureCell& cell, Waiter waiter);
   void Resolve(FutureCell& cell, bool ok, vm::Value outcome);
   void Notify(const Waiter& waiter, FutureCell& cell);
@@ -165,11 +207,39 @@ class Session {
   Status TakeUpCells(const proto::Session& from);
   Status TakeUpOutcome(const proto::SessionOutcome& from, FutureCell* cell);
 
+  // session_commit.cpp
+  void Touch(ThreadRecord& record);   // it changed
+  void TouchMaker(FutureCell& cell);  // its future did
+  Handled WaitAtGate(ThreadRecord& record);
+  uint64_t DueOfCommit();
+  Status BuildCommit(std::vector<std::vector<StoreWrite>>* commits);
+  Status Divide(std::vector<StoreWrite> values, std::vector<StoreWrite> writes,
+                std::vector<std::vector<StoreWrite>>* commits) const;
+  Status MoveLines(ThreadRecord& record, std::vector<StoreWrite>* writes);
+
+  // session_encode.cpp
+  std::optional<record::Wait> WaitOf(const ThreadRecord& record) const;
+  Status EncodeMade(const ThreadRecord& record, record::Thread* to) const;
+  void EncodeCourse(const ThreadRecord& record, record::Course* to) const;
+  Status EncodeThread(ThreadRecord& record, std::vector<vm::Segment>* segments, record::Thread* to);
+  void EncodeEvents(record::Session* to) const;
+  Status EncodeSession(std::vector<vm::Segment>* segments, record::Session* to);
+
+  // session_resume.cpp
+  Status ResumeThread(const std::string& tid, record::Thread& from, const vm::SegmentSource& segment_of);
+  Status ResumeMade(ThreadRecord& record, const record::Thread& from);
+  Status ResumeEvents(const record::Session& from);
+
+  // session_collect.cpp
+  bool CanForget(const ThreadRecord& record) const;
+  void Collect();
+
   // session_event.cpp
   void GivePlaceBack(MadeCell& cell);
 
   // session_stuck.cpp
-  std::string WhatItWaitsFor(const ThreadRecord& record) const;
+  std::string WhatItAwaits(const ThreadRecord& record) const;    // alone
+  std::string WhatItWaitsFor(const ThreadRecord& record) const;  // with its name and place
 
   // session_cancel.cpp
   void Cancel(ThreadRecord& record);
@@ -202,10 +272,17 @@ class Session {
   vm::Value Interrupted(const ForeignOutcome& outcome) const;
   Handled StartFake(ThreadRecord& record, uint32_t function);
 
+  struct KeptEvent {
+    vm::Value value;
+    std::string id;     // of the sender
+    std::string bytes;  // encoded; where the session is kept
+  };
   struct EventQueue {
     std::deque<MadeCell*> waiting;  // those that take the next values, in order
-    std::deque<vm::Value> kept;     // values that nobody has taken; empty while somebody waits
+    std::deque<KeptEvent> kept;     // values that nobody has taken; empty while somebody waits
+    std::deque<std::string> seen;   // SeenId of the last senders whose values were taken, the oldest first
   };
+  void NoteSeen(EventQueue& queue, std::string_view id);
   // Futures are the same if what names them is.
   struct ByName {
     bool operator()(const vm::Future* a, const vm::Future* b) const;
@@ -224,6 +301,7 @@ class Session {
   const std::string sid_;
   const std::shared_ptr<const vm::Program> program_;
   const Limits limits_;
+  ForeignCalls* const foreign_;            // null: the program has no imports
   std::vector<CallPolicy> policies_;       // of each import
   std::vector<Limiter*> import_limiters_;  // of each import; null: nothing limits it
   struct FunctionPolicy {
@@ -238,6 +316,9 @@ class Session {
   std::vector<std::unique_ptr<const SpawnSite>> sites_;
   std::unordered_set<std::unique_ptr<ThreadRecord>, ByTid, ByTid> threads_;  // by their tid
   std::map<const vm::Future*, MadeCell, ByName> cells_;  // of all but threads; each holds the future that is its key
+  // Forgotten, until no timer refers to them.
+  std::vector<decltype(threads_)::node_type> graveyard_;
+  std::vector<decltype(cells_)::node_type> graveyard_cells_;
   std::map<std::string, EventQueue, std::less<>> events_;
   std::map<std::string, vm::Value, std::less<>> published_;
   std::vector<FutureCell*> failures_;  // of threads, in order
@@ -249,7 +330,17 @@ class Session {
   uint64_t parks_ = 0;
   bool cancelled_ = false;
   bool ended_ = false;
+  bool terminated_ = false;
   SessionOutcome outcome_;
+  size_t queued_entries_ = 0;  // in the scheduler
+  size_t calls_ = 0;           // foreign calls that have not ended
+
+  // Of a session that is kept.
+  std::unique_ptr<KeptSession> kept_;  // null: it is not
+  record::CommitId commit_id_;         // of the commit that is being made
+  uint64_t kept_event_bytes_ = 0;
+  size_t kept_events_ = 0;
+  size_t collect_at_ = kCollectMin;
 
   // Segments of checkpoints, when threads are written down at every suspension. Has its own lock.
   std::mutex segments_mutex_;

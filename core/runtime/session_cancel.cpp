@@ -49,6 +49,7 @@ void Session::CancelFuture(FutureCell& first) {
 void Session::Cancel(ThreadRecord& record) {
   if (record.phase == Phase::kEnded || (record.cancel_requested && !TEAL_MUTANT("cancelled_twice"))) return;
   record.cancel_requested = true;
+  Touch(record);
   if (!record.started) {
     // It has done nothing that could need cleaning up.
     Unpark(record);
@@ -64,7 +65,7 @@ void Session::Cancel(ThreadRecord& record) {
   if (record.phase == Phase::kForeign && record.wait == WaitKind::kCall) {
     // The call is told, and awaited for the grace; what comes of it is dropped, and `cancelled` raised at the call.
     if (record.call->number != 0) {
-      runtime_->options_.foreign->Cancel(record.call->number, limits_.cancel_grace_seconds);
+      foreign_->Cancel(record.call->number, limits_.cancel_grace_seconds);
     }
     return;
   }
@@ -114,6 +115,7 @@ void Session::RaiseCancelled(ThreadRecord& record) {
 void Session::CancelAll() {
   if (ended_) return;
   cancelled_ = true;
+  WantCommit();
   std::vector<ThreadRecord*> records;
   for (const auto& record : threads_) records.push_back(record.get());
   for (ThreadRecord* record : records) {

@@ -4,6 +4,8 @@
 
 #include "core/base/mutant.h"
 #include "core/runtime/carry.h"
+#include "core/runtime/host_alone.h"
+#include "core/runtime/record_key.h"
 #include "core/runtime/session.h"
 
 namespace teal::runtime {
@@ -40,28 +42,61 @@ Session::Handled Session::HostEvent(ThreadRecord& record, bool is_request) {
     queue.waiting.insert(TEAL_MUTANT("waits_last_come_first_served") ? queue.waiting.begin() : queue.waiting.end(),
                          cell);
   } else {
-    Value value = std::move(queue.kept.front());
+    Value value = std::move(queue.kept.front().value);
+    NoteSeen(queue, queue.kept.front().id);
+    kept_event_bytes_ -= queue.kept.front().bytes.size() + queue.kept.front().id.size();
+    --kept_events_;
     queue.kept.pop_front();
     Resolve(*cell, true, is_request ? WithReply(std::move(value)) : std::move(value));
   }
   return AnswerHere(record, std::move(future));
 }
 
-bool Session::Deliver(std::string_view name, Value value) {
-  if (ended_) return false;
+Session::Delivery Session::Deliver(std::string_view name, Value value, std::string_view id) {
+  if (ended_) return Delivery::kEnded;
   vm::Share(value);
   auto queue = events_.find(name);
   if (queue == events_.end()) queue = events_.emplace(std::string(name), EventQueue()).first;
-  if (queue->second.waiting.empty()) {
-    auto& kept = queue->second.kept;
-    kept.insert(TEAL_MUTANT("events_last_in_first_out") ? kept.begin() : kept.end(), std::move(value));
-    return true;
+  EventQueue& of = queue->second;
+  if (!id.empty()) {
+    const auto same = [&](const KeptEvent& event) { return event.id == id; };
+    if (std::any_of(of.kept.begin(), of.kept.end(), same) ||
+        std::find(of.seen.begin(), of.seen.end(), record::SeenId(id)) != of.seen.end()) {
+      return Delivery::kRepeated;
+    }
   }
-  MadeCell* cell = queue->second.waiting.front();
-  queue->second.waiting.pop_front();
+  if (of.waiting.empty()) {
+    KeptEvent event{std::move(value), std::string(id), {}};
+    if (kept_ != nullptr) {
+      Result<std::string> bytes = vm::EncodeValue(event.value);
+      if (!bytes.ok()) return Delivery::kFull;
+      event.bytes = std::move(*bytes);
+      if (event.id.empty()) event.id = RandomSid();
+      const uint64_t size = event.bytes.size() + event.id.size();
+      if (kept_events_ >= record::kInboxValuesMax || kept_event_bytes_ + size > record::kInboxBytesMax) {
+        return Delivery::kFull;
+      }
+      kept_event_bytes_ += size;
+      ++kept_events_;
+      WantCommit();
+    }
+    of.kept.insert(TEAL_MUTANT("events_last_in_first_out") ? of.kept.begin() : of.kept.end(), std::move(event));
+    return Delivery::kTaken;
+  }
+  NoteSeen(of, id);
+  MadeCell* cell = of.waiting.front();
+  of.waiting.pop_front();
   Resolve(*cell, true, cell->kind == FutureKind::kRequest ? WithReply(std::move(value)) : std::move(value));
   EndIfOver();  // if it was all that the result waited for
-  return true;
+  return Delivery::kTaken;
+}
+
+// A repeat of what was taken is known for a while.
+void Session::NoteSeen(EventQueue& queue, std::string_view id) {
+  if (kept_ == nullptr || id.empty()) return;
+  queue.seen.push_back(record::SeenId(id));
+  if (queue.seen.size() > record::kSeenMax) queue.seen.pop_front();
+  WantCommit();
 }
 
 // A wait that was cancelled or timed out takes no value.
@@ -102,7 +137,7 @@ Session::Handled Session::HostSend(ThreadRecord& record) {
   }
   uint64_t step = 0;
   if (!TakeEffectStep(record, &step)) return Handled::kParked;
-  if (!to->Deliver(arguments[1].Text(), arguments[2])) {
+  if (to->Deliver(arguments[1].Text(), arguments[2]) == Delivery::kEnded) {
     return RaiseHere(record,
                      vm::MakeError("conflict", "send: the session " + std::string(arguments[0].Text()) + " has ended"));
   }

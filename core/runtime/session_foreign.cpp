@@ -30,6 +30,11 @@ Session::Handled Session::HandleForeign(ThreadRecord& record, std::unique_lock<s
   }
   uint64_t step = 0;
   if (!TakeEffectStep(record, &step)) return Handled::kParked;
+  if (record.call->interrupted) {
+    record.call.reset();
+    return RaiseHere(record, vm::MakeError("interrupted", NameOfImport(program_->imports()[request.id]) +
+                                                              " runs at most once, and its host was lost meanwhile"));
+  }
   std::unique_ptr<Admission>& admission = record.call->admission;
   if (admission == nullptr) {
     Value error;
@@ -40,6 +45,7 @@ Session::Handled Session::HandleForeign(ThreadRecord& record, std::unique_lock<s
     }
   }
   if (admission != nullptr && !EnterOrPark(record, *admission)) return Handled::kParked;
+  if (kept_ != nullptr && !record.call->committed && !policies_[request.id].pure) return WaitAtGate(record);
   const int32_t fake = request.id < start_.fakes.size() ? start_.fakes[request.id] : -1;
   if (fake >= 0) return StartFake(record, static_cast<uint32_t>(fake));
   for (;;) {
@@ -69,7 +75,7 @@ Session::Handled Session::HandleForeign(ThreadRecord& record, std::unique_lock<s
   }
   Park(record, Phase::kForeign, WaitKind::kCall);
   if (record.cancel_requested && !record.cancel_raised) {
-    runtime_->options_.foreign->Cancel(record.call->number, limits_.cancel_grace_seconds);
+    foreign_->Cancel(record.call->number, limits_.cancel_grace_seconds);
   }
   return Handled::kParked;
 }
@@ -93,13 +99,17 @@ void Session::StartCall(ThreadRecord& record, uint64_t step, std::unique_lock<st
   pending.in_flight = true;
   pending.number = 0;
   scheduler_.CallStarted();
+  ++calls_;
   const uint32_t generation = record.generation;
   lock.unlock();
-  const uint64_t number = runtime_->options_.foreign->Start(call, [this, &record, generation](ForeignOutcome outcome) {
-    const std::lock_guard<std::mutex> guard(scheduler_.mutex());
-    scheduler_.CallEnded();
-    CallEnded(record, generation, std::move(outcome));
-  });
+  // The session lives until its last call has ended.
+  const uint64_t number =
+      foreign_->Start(call, [self = shared_from_this(), this, &record, generation](ForeignOutcome outcome) {
+        const std::lock_guard<std::mutex> guard(scheduler_.mutex());
+        scheduler_.CallEnded();
+        --calls_;
+        CallEnded(record, generation, std::move(outcome));
+      });
   lock.lock();
   if (pending.in_flight) pending.number = number;
 }
@@ -108,6 +118,7 @@ void Session::CallEnded(ThreadRecord& record, uint32_t generation, ForeignOutcom
   if (ended_ || record.phase == Phase::kEnded || record.generation != generation || record.call == nullptr) return;
   record.call->in_flight = false;
   record.call->number = 0;
+  Touch(record);
   if (record.phase == Phase::kRunning) {
     record.call->early = std::make_unique<ForeignOutcome>(std::move(outcome));
     return;
@@ -149,6 +160,7 @@ Session::AfterCall Session::Judge(ThreadRecord& record, const ForeignOutcome& ou
     return AfterCall::kInterrupted;
   } else if (call.losses < kWorkerLossesMax) {
     ++call.losses;
+    call.committed = false;
     return AfterCall::kAgain;
   }
   if (!policy.TriesAgain(kind, call.attempt)) {
@@ -156,6 +168,7 @@ Session::AfterCall Session::Judge(ThreadRecord& record, const ForeignOutcome& ou
   }
   record.wake_ns = After(scheduler_.clock().NowUnixNs(), policy.DelayAfter(call.attempt));
   ++call.attempt;
+  call.committed = false;
   if (call.admission != nullptr) call.admission->Leave();  // others may run meanwhile
   return AfterCall::kAgainLater;
 }

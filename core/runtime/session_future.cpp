@@ -41,6 +41,13 @@ MadeCell* Session::AddCell(const Value& future) {
   MadeCell& cell = place->second;
   cell.kind = f->kind;
   cell.future = future;
+  if (kept_ != nullptr) {
+    if (const auto maker = threads_.find(f->id.Text()); maker != threads_.end()) {
+      cell.maker = maker->get();
+      cell.maker->made.push_back(&cell);
+      Touch(*cell.maker);
+    }
+  }
   const int64_t now = scheduler_.clock().NowUnixNs();
   if (f->kind == FutureKind::kTimer && f->deadline_unix_ns <= now) Resolve(cell, true, Value());
   if (f->kind == FutureKind::kTimeout) {
@@ -56,8 +63,14 @@ MadeCell* Session::AddCell(const Value& future) {
   return &cell;
 }
 
-void Session::Subscribe(FutureCell& cell, Waiter waiter) {
+void Session::MarkAwaited(FutureCell& cell) {
+  if (cell.awaited) return;
   cell.awaited = true;
+  TouchMaker(cell);
+}
+
+void Session::Subscribe(FutureCell& cell, Waiter waiter) {
+  MarkAwaited(cell);
   if (cell.state != CellState::kPending) return Notify(waiter, cell);
   cell.waiters.Add(waiter);
   if (cell.kind == FutureKind::kTimer && !cell.armed) {
@@ -78,6 +91,7 @@ void Session::Resolve(FutureCell& first, bool ok, Value outcome) {
     cell.state = ok ? CellState::kOk : CellState::kFailed;
     cell.outcome = outcome;
     cell.order = ++resolved_;
+    TouchMaker(cell);
     if (cell.armed) scheduler_.TimerIsVoid();
     cell.armed = false;
     if (!ok && cell.kind == FutureKind::kThread) failures_.push_back(&cell);
@@ -127,7 +141,7 @@ Session::Handled Session::AwaitFuture(ThreadRecord& record, const Value& future)
   if (future.tag() != vm::Tag::kFuture) return AnswerHere(record, future);
   FutureCell* cell = CellOf(future);
   if (cell == nullptr) return RaiseHere(record, vm::MakeError("type", "await: a future of another session"));
-  cell->awaited = true;
+  MarkAwaited(*cell);
   if (cell->state == CellState::kOk) return AnswerHere(record, cell->outcome);
   if (cell->state == CellState::kFailed) return RaiseHere(record, cell->outcome);
   Park(record, Phase::kWaiting, WaitKind::kFuture);

@@ -126,8 +126,8 @@ Result<std::string> Session::WriteDown(const ThreadRecord& running) {
     for (const MadeCell* cell : queue.waiting) {
       if (Status s = WriteValue(cell->future, to->add_waiting()); !s.ok()) return s.failure();
     }
-    for (const Value& value : queue.kept) {
-      if (Status s = WriteValue(value, to->add_kept()); !s.ok()) return s.failure();
+    for (const KeptEvent& event : queue.kept) {
+      if (Status s = WriteValue(event.value, to->add_kept()); !s.ok()) return s.failure();
     }
   }
   for (const auto& [key, value] : published_) {

@@ -43,7 +43,7 @@ std::string NameOfCell(const FutureCell& first) {
 
 }  // namespace
 
-std::string Session::WhatItWaitsFor(const ThreadRecord& record) const {
+std::string Session::WhatItAwaits(const ThreadRecord& record) const {
   std::string what;
   if (record.wait == WaitKind::kFuture) {
     what = NameOfCell(*record.awaits);
@@ -57,8 +57,13 @@ std::string Session::WhatItWaitsFor(const ThreadRecord& record) const {
   } else if (record.wait == WaitKind::kPlace) {
     what = "a place among those of `" + PlaceOf(record).limiter().name() + "` that may run at once";
   } else {
-    what = "a turn to run";
+    what = record.wait == WaitKind::kTime || record.wait == WaitKind::kRetry ? "a time" : "a turn to run";
   }
+  return what;
+}
+
+std::string Session::WhatItWaitsFor(const ThreadRecord& record) const {
+  const std::string what = WhatItAwaits(record);
   return "thread " + std::string(record.tid()) + " waits for " + what + " at " + Place(*record.thread);
 }
 

@@ -139,7 +139,7 @@ Status Session::TakeUpCells(const proto::Session& from) {
       Result<Value> value = vm::DecodeValue(bytes, program_.get());
       if (!value.ok()) return value.failure();
       vm::Share(*value);
-      queue.kept.push_back(std::move(*value));
+      queue.kept.push_back({std::move(*value), {}, {}});
     }
   }
   return Unit{};

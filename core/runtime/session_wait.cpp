@@ -49,7 +49,7 @@ Session::Handled Session::HostWait(ThreadRecord& record) {
       if (cell == nullptr) {
         return RaiseHere(record, vm::MakeError("type", "[" + std::to_string(i) + "] is a future of another session"));
       }
-      cell->awaited = true;
+      MarkAwaited(*cell);
     }
     wait->cells.push_back(cell);
   }
@@ -152,7 +152,7 @@ Session::Handled Session::HostOutcome(ThreadRecord& record) {
     if (cell == nullptr || cell->state == CellState::kPending) {
       return RaiseHere(record, vm::MakeError("type", "the future is not resolved"));
     }
-    cell->awaited = true;
+    MarkAwaited(*cell);
     ok = cell->state == CellState::kOk;
     value = cell->outcome;
   }

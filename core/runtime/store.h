@@ -50,8 +50,8 @@ struct StoreCommitted {
   std::vector<StoreVersion> versions;  // applied: one a write; zero after a delete and a check of absence
   uint32_t conflict = 0;               // not applied: the write whose condition did not hold
   std::optional<StoreItem> found;      // not applied: the record in the way; none: it is absent
-  // Not applied, as far as reading can tell: a reply was lost on the way, so the commit may have been applied and one of
-  // its records written over since (a cancel flag, a waiter). The own commit id in a record of it proves that (P-4).
+  // Not applied, as far as reading can tell: a reply was lost on the way, so the commit may have been applied and one
+  // of its records written over since (a cancel flag, a waiter). The own commit id in a record of it proves that (P-4).
   bool doubtful = false;
 };
 
@@ -100,8 +100,8 @@ class Store {
                    std::function<void(Result<std::vector<std::optional<StoreItem>>>)> done) = 0;
   // Linearizable; all or nothing. P-4 is done here: a reply that is lost is found out by reading. Two writes of a key
   // with the same bytes and due time must therefore mean the same: it does not matter which of them was applied. Nor
-  // does it of two deletes. An outcome that stays unknown is kUnavailable. Where a commit was sent twice, the second may
-  // land after the first was deleted again, as a late write may (P-8). kAny is for what never changes.
+  // does it of two deletes. An outcome that stays unknown is kUnavailable. Where a commit was sent twice, the second
+  // may land after the first was deleted again, as a late write may (P-8). kAny is for what never changes.
   virtual void Commit(std::vector<StoreWrite> writes, std::function<void(Result<StoreCommitted>)> done) = 0;
   // In sort order; what exists throughout is given. limit >= 1.
   virtual void Scan(std::string partition, std::string prefix, uint64_t limit, std::string cursor,

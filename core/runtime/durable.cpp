@@ -1,0 +1,198 @@
+#include "core/runtime/durable.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "core/runtime/scheduler.h"
+#include "core/runtime/session.h"
+#include "core/vm/json.h"
+
+namespace teal::runtime {
+
+namespace {
+
+constexpr int64_t kPutDownEveryNs = 1'000'000'000;
+
+RuntimeOptions RuntimeOptionsOf(const DurableOptions& options, OutputSink* output) {
+  RuntimeOptions of;
+  of.clock = options.clock;
+  of.output = output;
+  of.store = options.store;
+  of.incarnation = options.incarnation;
+  of.constants = options.constants;
+  return of;
+}
+
+}  // namespace
+
+ServiceError ErrorOf(const Failure& failure) {
+  ServiceError error;
+  error.message = failure.message;
+  switch (failure.code) {
+    case FailureCode::kInvalid:
+      error.code = ServiceError::Code::kInvalid;
+      break;
+    case FailureCode::kNotFound:
+      error.code = ServiceError::Code::kNotFound;
+      break;
+    case FailureCode::kTooLarge:
+      error.code = ServiceError::Code::kTooLarge;
+      break;
+    case FailureCode::kUnavailable:
+      error.code = ServiceError::Code::kUnavailable;
+      error.retry_after_ns = 1'000'000'000;
+      break;
+    case FailureCode::kCorrupt:
+    case FailureCode::kInternal:
+      error.code = ServiceError::Code::kInternal;
+      break;
+  }
+  return error;
+}
+
+DurableSessions::DurableSessions(DurableOptions options)
+    : options_(std::move(options)), runtime_(std::make_unique<Runtime>(RuntimeOptionsOf(options_, this))) {
+  assert(options_.store != nullptr && options_.clock != nullptr);
+  next_put_down_ns_ = Now() + kPutDownEveryNs;
+  runtime_->SetAlarm(0);
+}
+
+DurableSessions::~DurableSessions() = default;
+
+void DurableSessions::Run() {
+  runtime_->Serve(this);
+}
+
+int64_t DurableSessions::RunReady() {
+  return runtime_->ServeReady(this);
+}
+
+void DurableSessions::Stop() {
+  stopped_ = true;
+  Post([this] {
+    const ServiceError stopping{ServiceError::Code::kUnavailable, "the host stops", "", 1'000'000'000};
+    for (auto& [sid, all] : waiting_) {
+      for (Waiting& one : all) one.done({stopping, {}});
+    }
+    waiting_.clear();
+    following_.clear();
+  });
+  runtime_->StopServing();
+}
+
+void DurableSessions::Post(std::function<void()> call) {
+  const std::lock_guard<std::mutex> lock(runtime_->mutex());
+  runtime_->Later(std::move(call));
+}
+
+void DurableSessions::OnEnded(const std::string& sid) {
+  OnCommitted(sid);
+  const auto waiting = waiting_.find(sid);
+  GetRecord(sid, [this, sid](Served<record::Session> record) {
+    Served<SessionView> view{record.error, {}};
+    if (!record.error) {
+      view.value = ViewOf(sid, record.value);
+      if (view.value.status == ViewStatus::kDone) ++ended_done_;
+      if (view.value.status == ViewStatus::kFailed) ++ended_failed_;
+      if (view.value.status == ViewStatus::kCancelled || view.value.status == ViewStatus::kTerminated) {
+        ++ended_cancelled_;
+      }
+    }
+    const auto all = waiting_.extract(sid);
+    if (all.empty()) return;
+    for (Waiting& one : all.mapped()) one.done(view);
+  });
+  (void)waiting;
+}
+
+void DurableSessions::OnCommitted(const std::string& sid) {
+  const auto all = following_.extract(sid);
+  if (all.empty()) return;
+  for (Following& one : all.mapped()) one.look();
+}
+
+// The store has it as it was: it is brought back by its due time, or when somebody asks for it.
+void DurableSessions::OnLost(const std::string& sid, const Failure& why) {
+  (void)why;
+  if (stopped_) return;
+  const int64_t again = Now() + 1'000'000'000;
+  if (upcoming_of_.emplace(sid, again).second) upcoming_.emplace(again, sid);
+  SetAlarm();
+}
+
+void DurableSessions::SetAlarm() {
+  int64_t next = std::min(next_sweep_ns_, next_put_down_ns_);
+  if (sweeping_) next = next_put_down_ns_;
+  if (!upcoming_.empty()) next = std::min(next, upcoming_.begin()->first);
+  for (const auto& [sid, all] : waiting_) {
+    for (const Waiting& one : all) next = std::min(next, one.until_ns);
+  }
+  for (const auto& [sid, all] : following_) {
+    for (const Following& one : all) next = std::min(next, one.until_ns);
+  }
+  runtime_->SetAlarm(next);
+}
+
+void DurableSessions::OnAlarm() {
+  if (stopped_) return;
+  const int64_t now = Now();
+  Expire(now);
+  while (!upcoming_.empty() && upcoming_.begin()->first <= now) {
+    const std::string sid = upcoming_.begin()->second;
+    upcoming_.erase(upcoming_.begin());
+    upcoming_of_.erase(sid);
+    With(sid, [](Session*, const ServiceError*) {});
+  }
+  if (now >= next_put_down_ns_) {
+    PutDown();
+    next_put_down_ns_ = now + kPutDownEveryNs;
+  }
+  if (now >= next_sweep_ns_ && !sweeping_) {
+    sweeping_ = true;
+    next_sweep_ns_ = now + static_cast<int64_t>(options_.sweep_every_ns);
+    Sweep({});
+  }
+  SetAlarm();
+}
+
+void DurableSessions::Write(std::string_view sid, std::string_view tid, std::string_view text) {
+  record::Line line;
+  line.kind = record::LineKind::kOutput;
+  line.unix_ns = static_cast<uint64_t>(std::max<int64_t>(Now(), 0));
+  line.text = std::string(text);
+  const std::lock_guard<std::mutex> lock(runtime_->mutex());
+  if (Session* session = runtime_->Find(sid)) session->AddLine(tid, std::move(line));
+}
+
+void DurableSessions::OnErrorText(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+void DurableSessions::OnLog(std::string_view sid, std::string_view tid, std::string_view level,
+                            std::string_view message, const vm::Value& fields) {
+  record::Line line;
+  line.kind = record::LineKind::kLog;
+  line.level = level == "debug" ? 0 : level == "warning" ? 2 : level == "error" ? 3 : 1;
+  line.unix_ns = static_cast<uint64_t>(std::max<int64_t>(Now(), 0));
+  line.text = std::string(message);
+  if (!fields.IsNull()) line.text += " " + vm::SourceForm(fields);
+  const std::lock_guard<std::mutex> lock(runtime_->mutex());
+  if (Session* session = runtime_->Find(sid)) session->AddLine(tid, std::move(line));
+}
+
+ServiceCounters DurableSessions::Counters() const {
+  ServiceCounters counters;
+  counters.sessions_started = started_;
+  counters.sessions_done = ended_done_;
+  counters.sessions_failed = ended_failed_;
+  counters.sessions_cancelled = ended_cancelled_;
+  const StoreCounters& store = options_.store->counters();
+  counters.commits = store.commits;
+  counters.commit_conflicts = store.conflicts;
+  counters.commit_bytes = store.bytes;
+  counters.sessions_in_memory = carried_;
+  counters.sweep_lag_ns = sweep_lag_ns_;
+  return counters;
+}
+
+}  // namespace teal::runtime

@@ -1,0 +1,177 @@
+// Durable sessions of one host, over a store: starts them, carries them while they have something to do, puts them down
+// when they wait, and brings them back when the time or the world wakes them.
+//
+// A session is carried whole (docs/decisions/0008). All of this runs on the one OS thread that is in Run; what comes
+// from outside is handed to it. Other hosts over the same store are kept off by the condition of every commit.
+//
+// Parts: durable.cpp life of the host; durable_start.cpp starting; durable_carry.cpp taking up, putting down, sweeping;
+// durable_ask.cpp what is asked from outside; durable_view.cpp records as people see them; durable_list.cpp the list;
+// durable_program.cpp programs.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/runtime/clock.h"
+#include "core/runtime/foreign.h"
+#include "core/runtime/python_calls.h"
+#include "core/runtime/record.h"
+#include "core/runtime/record_rules.h"
+#include "core/runtime/runtime.h"
+#include "core/runtime/service.h"
+#include "core/runtime/store.h"
+
+namespace teal::runtime {
+
+struct KeptSession;
+class Session;
+
+struct DurableOptions {
+  Store* store = nullptr;  // outlives the host
+  Clock* clock = nullptr;  // outlives the host
+  Limits limits;
+  record::Constants constants;
+  std::array<uint8_t, 16> incarnation{};  // drawn at random
+  // The foreign calls of a program; outlives the host. Null: it has no imports. Called on the host's thread, may block.
+  std::function<Result<ForeignCalls*>(std::shared_ptr<const vm::Program>)> foreign_of;
+  // A session at rest stays in memory for so long, and longer if it is to wake within that time.
+  uint64_t keep_ns = 5'000'000'000;
+  uint64_t sweep_every_ns = 1'000'000'000;
+  size_t carried_max = 100'000;  // more, and starts are refused as overloaded
+};
+
+class DurableSessions : public SessionService, public OutputSink, public ForeignNotes, private KeepEvents {
+ public:
+  explicit DurableSessions(DurableOptions options);
+  ~DurableSessions() override;
+  DurableSessions(const DurableSessions&) = delete;
+  DurableSessions& operator=(const DurableSessions&) = delete;
+
+  // Makes the program durable and the one that new sessions take. Blocks. Not on the thread in Run.
+  Status Activate(std::string name, std::string_view executable);
+  // Runs the host until Stop. For one OS thread.
+  void Run();
+  // Thread-safe. Nothing more is begun; Run returns when what is on its way to the store is there. Calls that wait get
+  // kUnavailable.
+  void Stop();
+  // One turn of Run, for the simulator: all there is to do now; gives when there is more (INT64_MAX: never by itself).
+  int64_t RunReady();
+
+  // SessionService
+  void Start(StartRequest request, Done<StartAnswer> done) override;
+  void Get(std::string sid, Done<SessionView> done) override;
+  void Wait(std::string sid, uint64_t timeout_ns, Done<SessionView> done) override;
+  void List(ListRequest request, Done<ListAnswer> done) override;
+  void Send(std::string sid, std::string event, std::string value_json, std::string key, uint64_t reply_ns,
+            Done<std::optional<std::string>> done) override;
+  void Cancel(std::string sid, Done<SessionView> done) override;
+  void Terminate(std::string sid, Done<SessionView> done) override;
+  void Pause(std::string sid, Done<SessionView> done) override;
+  void Resume(std::string sid, Done<SessionView> done) override;
+  void Lines(std::string sid, LineSort sort, std::string cursor, uint64_t limit, uint64_t wait_ns,
+             Done<LinesAnswer> done) override;
+  void Threads(std::string sid, Done<std::vector<ThreadView>> done) override;
+  void Published(std::string sid, Done<std::vector<std::pair<std::string, std::string>>> done) override;
+  void Programs(Done<std::vector<ProgramView>> done) override;
+  ServiceCounters Counters() const override;
+
+  // OutputSink, ForeignNotes: what threads write rides in the commit after it.
+  void Write(std::string_view sid, std::string_view tid, std::string_view text) override;
+  void Flush() override {}
+  void OnErrorText(std::string_view text) override;
+  void OnLog(std::string_view sid, std::string_view tid, std::string_view level, std::string_view message,
+             const vm::Value& fields) override;
+
+ private:
+  struct Loaded {
+    std::shared_ptr<const vm::Program> program;
+    ForeignCalls* foreign = nullptr;
+    std::string name;
+    uint64_t created_unix_ns = 0;
+  };
+  // Called with the scheduler's mutex, on the host's thread. Null, with why: it cannot be carried here.
+  using WithSession = std::function<void(Session*, const ServiceError*)>;
+  struct Waiting {
+    int64_t until_ns;
+    Done<SessionView> done;
+  };
+  struct Following {
+    int64_t until_ns;
+    std::function<void()> look;  // again
+  };
+
+  // Hands the call to the host's thread.
+  void Post(std::function<void()> call);
+  int64_t Now() const { return options_.clock->NowUnixNs(); }
+
+  // KeepEvents
+  void OnEnded(const std::string& sid) override;
+  void OnCommitted(const std::string& sid) override;
+  void OnLost(const std::string& sid, const Failure& why) override;
+  void OnAlarm() override;
+  void SetAlarm();
+
+  // durable_start.cpp
+  void StartHere(StartRequest request, uint64_t run, Done<StartAnswer> done);
+  std::optional<ServiceError> Prepare(const StartRequest& request, SessionStart* start);
+  void Begin(StartRequest request, std::string sid, SessionStart start, Done<StartAnswer> done);
+  void AnswerKnown(const StartRequest& request, const std::string& sid, uint64_t run, Done<StartAnswer> done);
+
+  // durable_carry.cpp
+  void With(std::string sid, WithSession call);
+  void TakeUp(const std::string& sid);
+  void TakeUpPage(std::shared_ptr<std::vector<StoreItem>> items, const std::string& sid, std::string cursor);
+  void TakeUpRecords(const std::string& sid, std::vector<StoreItem> items);
+  void TakenUp(const std::string& sid, const ServiceError* why);
+  void Sweep(std::string cursor);
+  void PutDown();
+
+  // durable_view.cpp
+  void GetRecord(const std::string& sid, std::function<void(Served<record::Session>)> done);
+  SessionView ViewOf(const std::string& sid, const record::Session& session) const;
+
+  // durable_ask.cpp
+  void Change(std::string sid, std::function<std::optional<ServiceError>(Session&)> change, Done<SessionView> done);
+  void Expire(int64_t now);
+  struct LinesRequest;
+  void LinesPage(std::shared_ptr<LinesRequest> request, std::string page);
+  void AnswerLines(std::shared_ptr<LinesRequest> request);
+
+  // durable_list.cpp
+  class Listing;
+
+  // durable_program.cpp
+  void WithProgram(const Sha256& id, std::function<void(Result<Loaded>)> call);
+
+  const DurableOptions options_;
+  std::unique_ptr<Runtime> runtime_;
+
+  // Owned by the host's thread.
+  std::map<Sha256, Loaded> programs_;
+  Sha256 active_{};
+  std::unordered_map<std::string, std::vector<WithSession>> coming_;   // sessions on their way into memory
+  std::unordered_map<std::string, std::vector<Waiting>> waiting_;      // for their end
+  std::unordered_map<std::string, std::vector<Following>> following_;  // for their next commit
+  std::multimap<int64_t, std::string> upcoming_;                       // due soon, and not in memory
+  std::unordered_map<std::string, int64_t> upcoming_of_;
+  int64_t next_sweep_ns_ = 0;
+  int64_t next_put_down_ns_ = 0;
+  bool sweeping_ = false;
+  bool first_sweep_ = true;
+  std::atomic<bool> stopped_{false};
+
+  // Of Counters; any thread.
+  std::atomic<uint64_t> started_{0}, ended_done_{0}, ended_failed_{0}, ended_cancelled_{0};
+  std::atomic<uint64_t> carried_{0}, sweep_lag_ns_{0};
+};
+
+// A view of an error value: {"kind","message","data","trace"}.
+std::string ErrorJsonOf(const vm::Value& error);
+ServiceError ErrorOf(const Failure& failure);
+
+}  // namespace teal::runtime

@@ -1,0 +1,156 @@
+// Programs in the store: a session keeps the one it started with.
+#include <algorithm>
+#include <future>
+
+#include "core/runtime/durable.h"
+#include "core/runtime/record_codec.h"
+#include "core/runtime/session.h"
+#include "core/vm/program.h"
+
+namespace teal::runtime {
+
+namespace {
+
+// Bytes of an executable that lie in its record; a longer one lies in pieces of as many.
+uint64_t PieceBytes(const StoreLimits& limits) {
+  return std::min<uint64_t>(limits.value_bytes_max / 2, 256 << 10);
+}
+
+// One executable being read, piece by piece.
+struct Reading {
+  Sha256 id{};
+  record::Program program;
+  std::string bytes;
+};
+
+}  // namespace
+
+Status DurableSessions::Activate(std::string name, std::string_view executable) {
+  Result<std::shared_ptr<const vm::Program>> program = vm::Program::Load(executable);
+  if (!program.ok()) return program.failure();
+  record::Program stored;
+  stored.name = name;
+  stored.created_unix_ns = static_cast<uint64_t>(std::max<int64_t>(Now(), 1));
+  stored.executable.hash = Sha256Of(executable);
+  stored.executable.size = executable.size();
+  const Sha256 id = record::ProgramId(stored.executable.hash, Sha256{});
+  Loaded loaded{*program, nullptr, std::move(name), stored.created_unix_ns};
+  if (!(*program)->imports().empty()) {
+    if (options_.foreign_of == nullptr) return Fail(FailureCode::kInvalid, "the program needs Python functions");
+    Result<ForeignCalls*> foreign = options_.foreign_of(*program);
+    if (!foreign.ok()) return foreign.failure();
+    loaded.foreign = *foreign;
+  }
+  const auto commit = [this](StoreWrite write) -> Status {
+    std::promise<Status> done;
+    std::vector<StoreWrite> writes;
+    writes.push_back(std::move(write));
+    options_.store->Commit(std::move(writes), [&done](Result<StoreCommitted> outcome) {
+      // A record that is there already is the same one: its key is its hash.
+      done.set_value(outcome.ok() ? Status(Unit{}) : Status(outcome.failure()));
+    });
+    return done.get_future().get();
+  };
+  const uint64_t piece = PieceBytes(options_.store->limits());
+  if (executable.size() <= piece) {
+    stored.executable.bytes = std::string(executable);
+  } else {
+    for (uint64_t at = 0; at < executable.size(); at += piece, ++stored.executable.pieces) {
+      const record::Key key = record::ProgramPieceKey(stored.executable.hash, stored.executable.pieces);
+      Result<std::string> bytes = record::EncodePiece(key, executable.substr(at, piece));
+      if (!bytes.ok()) return bytes.failure();
+      StoreWrite write;
+      write.condition = StoreCondition::kAbsent;
+      write.key = key;
+      write.bytes = std::move(*bytes);
+      if (Status s = commit(std::move(write)); !s.ok()) return s;
+    }
+  }
+  const record::Key key = record::ProgramKey(id);
+  Result<std::string> bytes = record::Encode(key, stored);
+  if (!bytes.ok()) return bytes.failure();
+  StoreWrite write;
+  write.condition = StoreCondition::kAbsent;
+  write.key = key;
+  write.bytes = std::move(*bytes);
+  if (Status s = commit(std::move(write)); !s.ok()) return s;
+  Post([this, id, loaded = std::move(loaded)] {
+    programs_.emplace(id, loaded);
+    active_ = id;
+  });
+  return Unit{};
+}
+
+void DurableSessions::WithProgram(const Sha256& id, std::function<void(Result<Loaded>)> call) {
+  if (const auto found = programs_.find(id); found != programs_.end()) return call(found->second);
+  const auto finish = [this, call](const std::shared_ptr<Reading>& reading) {
+    if (Sha256Of(reading->bytes) != reading->program.executable.hash) {
+      return call(Fail(FailureCode::kCorrupt, "the program " + Hex(reading->id) + " is damaged in the store"));
+    }
+    Result<std::shared_ptr<const vm::Program>> program = vm::Program::Load(reading->bytes);
+    if (!program.ok()) return call(program.failure());
+    Loaded loaded{*program, nullptr, reading->program.name, reading->program.created_unix_ns};
+    if (!(*program)->imports().empty()) {
+      if (options_.foreign_of == nullptr) {
+        return call(Fail(FailureCode::kInvalid, "the program needs Python functions"));
+      }
+      Result<ForeignCalls*> foreign = options_.foreign_of(*program);
+      if (!foreign.ok()) return call(foreign.failure());
+      loaded.foreign = *foreign;
+    }
+    call(programs_.emplace(reading->id, loaded).first->second);
+  };
+  auto reading = std::make_shared<Reading>();
+  reading->id = id;
+  options_.store->Get({record::ProgramKey(id)}, [this, reading, call, finish](auto got) {
+    Post([this, reading, call, finish, got = std::move(got)]() mutable {
+      if (!got.ok()) return call(got.failure());
+      if (!got.value()[0])
+        return call(Fail(FailureCode::kNotFound, "there is no program " + Hex(reading->id) + " in the store"));
+      Result<record::Program> program = record::DecodeProgram(got.value()[0]->key, got.value()[0]->bytes);
+      if (!program.ok()) return call(program.failure());
+      reading->program = std::move(*program);
+      const record::Part& part = reading->program.executable;
+      if (part.pieces == 0) {
+        reading->bytes = part.bytes;
+        return finish(reading);
+      }
+      std::vector<record::Key> keys;
+      for (uint64_t i = 0; i < part.pieces; ++i) keys.push_back(record::ProgramPieceKey(part.hash, i));
+      options_.store->Get(std::move(keys), [this, reading, call, finish](auto pieces) {
+        Post([reading, call, finish, pieces = std::move(pieces)]() mutable {
+          if (!pieces.ok()) return call(pieces.failure());
+          for (const std::optional<StoreItem>& piece : *pieces) {
+            Result<std::string> bytes =
+                piece ? record::DecodePiece(piece->key, piece->bytes)
+                      : Result<std::string>(
+                            Fail(FailureCode::kCorrupt, "a piece of the program " + Hex(reading->id) + " is missing"));
+            if (!bytes.ok()) return call(bytes.failure());
+            reading->bytes += *bytes;
+          }
+          finish(reading);
+        });
+      });
+    });
+  });
+}
+
+void DurableSessions::Programs(Done<std::vector<ProgramView>> done) {
+  Post([this, done = std::move(done)] {
+    std::vector<ProgramView> views;
+    const std::lock_guard<std::mutex> lock(runtime_->mutex());
+    for (const auto& [id, loaded] : programs_) {
+      ProgramView& view = views.emplace_back();
+      view.hash = Hex(id);
+      view.name = loaded.name;
+      view.created_unix_ns = loaded.created_unix_ns;
+      view.active = id == active_;
+      for (const auto& session : runtime_->sessions()) {
+        if (session->kept()->head.program == id && !session->ended()) ++view.sessions;
+      }
+    }
+    runtime_->Later([done, views = std::move(views)] { done({std::nullopt, views}); });
+  });
+}
+
+}  // namespace teal::runtime

@@ -1,0 +1,332 @@
+// How a session gets into its store, and what waits for that (core/runtime/kept.h).
+#include <algorithm>
+#include <cassert>
+
+#include "core/runtime/record_codec.h"
+#include "core/runtime/session.h"
+
+namespace teal::runtime {
+
+using record::Key;
+using vm::Value;
+
+namespace {
+
+uint64_t RoundedUp(uint64_t unix_ns, uint64_t round) {
+  return round == 0 ? unix_ns : (unix_ns + round - 1) / round * round;
+}
+
+// Bytes that a write takes of a commit's limit.
+uint64_t SizeOf(const StoreWrite& write) {
+  return write.key.partition.size() + write.key.sort.size() + write.bytes.size();
+}
+
+}  // namespace
+
+void Session::Touch(ThreadRecord& record) {
+  if (kept_ == nullptr || record.changed) return;
+  record.changed = true;
+  kept_->changed.push_back(&record);
+  WantCommit();
+}
+
+void Session::TouchMaker(FutureCell& cell) {
+  if (kept_ == nullptr) return;
+  ThreadRecord* const maker = cell.thread != nullptr ? cell.thread : static_cast<MadeCell&>(cell).maker;
+  if (maker != nullptr) Touch(*maker);
+}
+
+void Session::WantCommit() {
+  if (kept_ == nullptr || kept_->wanted || kept_->lost) return;
+  kept_->wanted = true;
+  kept_->wanted_since_ns = scheduler_.clock().NowUnixNs();
+  if (!kept_->in_air) runtime_->wanting_.push_back(shared_from_this());
+  scheduler_.WakeIfIdle();
+}
+
+void Session::TellWhenKept(WhenKept told) {
+  assert(kept_ != nullptr);
+  if (kept_->lost) {
+    const Status gone = Fail(FailureCode::kUnavailable, "the session is no longer here");
+    runtime_->later_.push_back([told = std::move(told), gone] { told(gone); });
+    return;
+  }
+  kept_->told.push_back(std::move(told));
+  WantCommit();
+}
+
+Session::Handled Session::WaitAtGate(ThreadRecord& record) {
+  Park(record, Phase::kForeign, WaitKind::kGate);
+  kept_->at_gate.push_back(&record);
+  Touch(record);
+  return Handled::kParked;
+}
+
+bool Session::CommitIsDue() const {
+  if (kept_->in_air) return false;
+  if (queued_entries_ == 0 || ended_) return true;
+  if (kept_->changed.size() >= kChangedThreadsMax) return true;
+  return scheduler_.clock().NowUnixNs() - kept_->wanted_since_ns >= kCommitWaitNs;
+}
+
+// Nothing runs, nothing is on its way: only the world or the time can wake it.
+bool Session::AtRest() const {
+  return queued_entries_ == 0 && queued_.empty() && calls_ == 0 && kept_->at_gate.empty() && kept_->gate_in_air.empty();
+}
+
+// When the store is to bring it back: while it works, when the lease is over; at rest, at its next deadline.
+uint64_t Session::DueOfCommit() {
+  const record::Constants& constants = runtime_->options_.constants;
+  const int64_t now = scheduler_.clock().NowUnixNs();
+  if (ended_) return static_cast<uint64_t>(now) + kept_->head.retention_ns;
+  if (kept_->head.paused) return 0;
+  if (!AtRest() || threads_.size() > kExactDueThreadsMax) {
+    if (kept_->lease_ns == 0) kept_->lease_ns = constants.lease_ns;
+    kept_->lease_until_ns = now + static_cast<int64_t>(kept_->lease_ns);
+    return RoundedUp(static_cast<uint64_t>(kept_->lease_until_ns), constants.due_round_ns);
+  }
+  kept_->lease_ns = 0;
+  kept_->lease_until_ns = 0;
+  kept_->quiet_since_ns = now;
+  int64_t due = NextDeadline();
+  if (kept_->head.deadline_unix_ns > 0) due = std::min(due, static_cast<int64_t>(kept_->head.deadline_unix_ns));
+  return due == INT64_MAX ? 0 : static_cast<uint64_t>(std::max<int64_t>(due, 1));
+}
+
+// The next time that means something to it; INT64_MAX: none.
+int64_t Session::NextDeadline() const {
+  int64_t next = INT64_MAX;
+  for (const auto& record : threads_) {
+    if (record->phase == Phase::kEnded) continue;
+    if (record->wait == WaitKind::kTime || record->wait == WaitKind::kRetry) next = std::min(next, record->wake_ns);
+    if (record->cancel_raised) next = std::min(next, record->seldom->grace_end_ns);
+  }
+  for (const auto& [future, cell] : cells_) {
+    if (cell.armed && cell.state == CellState::kPending) next = std::min(next, cell.Made().deadline_unix_ns);
+  }
+  return next;
+}
+
+// Everything that changed, and the session's own record, on whose version all depends.
+Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
+  commit_id_ = {runtime_->options_.incarnation, ++runtime_->commits_made_};
+  Touch(*main_);
+  if (!ended_) Collect();
+  const uint64_t due = DueOfCommit();
+  std::vector<vm::Segment> segments;
+  std::vector<StoreWrite> writes;
+  record::Session session;
+  if (Status s = EncodeSession(&segments, &session); !s.ok()) return s;
+  const auto put = [&writes](Key key, Result<std::string> bytes) -> Status {
+    if (!bytes.ok()) return bytes.failure();
+    StoreWrite& write = writes.emplace_back();
+    write.key = std::move(key);
+    write.bytes = std::move(*bytes);
+    return Unit{};
+  };
+  const Key session_key = record::SessionKey(sid_);
+  if (Status s = put(session_key, record::Encode(session_key, session)); !s.ok()) return s;
+  writes[0].condition = kept_->exists ? StoreCondition::kVersion : StoreCondition::kAbsent;
+  writes[0].expected = kept_->version;
+  writes[0].due_unix_ns = due;
+  for (ThreadRecord* record : kept_->changed) {
+    if (record->kept != nullptr && record->kept->line_bytes > record::kOutputBytesMax) {
+      if (Status s = MoveLines(*record, &writes); !s.ok()) return s;
+    }
+    if (record == main_) continue;
+    record::Thread thread;
+    if (Status s = EncodeThread(*record, &segments, &thread); !s.ok()) return s;
+    const Key key = record::ThreadKey(sid_, record->tid());
+    if (Status s = put(key, record::Encode(key, thread)); !s.ok()) return s;
+    record->stored = true;
+  }
+  if (main_->kept != nullptr && session.main.pieces != main_->kept->pieces) {
+    // Its lines moved to a piece after it was encoded.
+    session.main.lines = main_->kept->lines;
+    session.main.pieces = main_->kept->pieces;
+    Result<std::string> bytes = record::Encode(session_key, session);
+    if (!bytes.ok()) return bytes.failure();
+    writes[0].bytes = std::move(*bytes);
+  }
+  for (const Key& key : kept_->gone) {
+    StoreWrite& write = writes.emplace_back();
+    write.kind = StoreWrite::Kind::kDelete;
+    write.key = key;
+  }
+  if (!kept_->listed) {
+    const Key key = record::ListKey(session.created_unix_ns, sid_);
+    if (Status s = put(key, record::EncodeListed(key)); !s.ok()) return s;
+  }
+  // Segments are immutable and named by their content: they may go before.
+  std::vector<StoreWrite> values;
+  for (vm::Segment& segment : segments) {
+    const Key key = record::ValueKey(sid_, segment.hash);
+    record::Value value;
+    value.bytes = std::move(segment.bytes);
+    Result<std::string> bytes = record::Encode(key, value);
+    if (!bytes.ok()) return bytes.failure();
+    StoreWrite& write = values.emplace_back();
+    write.key = key;
+    write.bytes = std::move(*bytes);
+  }
+  return Divide(std::move(values), std::move(writes), commits);
+}
+
+// One commit if it fits; else the values go before, in as many as it takes.
+Status Session::Divide(std::vector<StoreWrite> values, std::vector<StoreWrite> writes,
+                       std::vector<std::vector<StoreWrite>>* commits) const {
+  const StoreLimits& limits = runtime_->options_.store->limits();
+  const uint64_t bytes_max = limits.commit_bytes_max - std::min(limits.commit_bytes_max / 2, kCommitSlackBytes);
+  uint64_t bytes = 0;
+  for (const StoreWrite& write : writes) {
+    bytes += SizeOf(write);
+    if (write.bytes.size() > limits.value_bytes_max) {
+      return Fail(FailureCode::kTooLarge, "a record of " + std::to_string(write.bytes.size()) +
+                                              " bytes; this memory takes " + std::to_string(limits.value_bytes_max));
+    }
+  }
+  if (writes.size() > limits.commit_ops_max || bytes > bytes_max) {
+    return Fail(FailureCode::kTooLarge, "a commit of " + std::to_string(writes.size()) + " records and " +
+                                            std::to_string(bytes) + " bytes; this memory takes " +
+                                            std::to_string(limits.commit_ops_max) + " and " +
+                                            std::to_string(limits.commit_bytes_max));
+  }
+  std::vector<StoreWrite> before;
+  uint64_t before_bytes = 0;
+  for (StoreWrite& value : values) {
+    const uint64_t size = SizeOf(value);
+    if (writes.size() < limits.commit_ops_max && bytes + size <= bytes_max) {
+      bytes += size;
+      writes.push_back(std::move(value));
+      continue;
+    }
+    if (!before.empty() && (before.size() >= limits.commit_ops_max || before_bytes + size > bytes_max)) {
+      commits->push_back(std::move(before));
+      before.clear();
+      before_bytes = 0;
+    }
+    before_bytes += size;
+    before.push_back(std::move(value));
+  }
+  if (!before.empty()) commits->push_back(std::move(before));
+  commits->push_back(std::move(writes));
+  return Unit{};
+}
+
+// Lines that find no room in the record of their thread go to a piece of their own (P-29).
+Status Session::MoveLines(ThreadRecord& record, std::vector<StoreWrite>* writes) {
+  const Key key = record::OutputKey(sid_, record.tid(), record.kept->pieces);
+  record::Output piece;
+  piece.lines = std::move(record.kept->lines);
+  record.kept->lines.clear();
+  record.kept->line_bytes = 0;
+  ++record.kept->pieces;
+  Result<std::string> bytes = record::Encode(key, piece);
+  if (!bytes.ok()) return bytes.failure();
+  StoreWrite& write = writes->emplace_back();
+  write.key = key;
+  write.bytes = std::move(*bytes);
+  return Unit{};
+}
+
+std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
+  assert(kept_ != nullptr && !kept_->in_air && !kept_->lost);
+  kept_->wanted = false;
+  kept_->renew = false;
+  std::vector<std::vector<StoreWrite>> commits;
+  Status built = BuildCommit(&commits);
+  if (!built.ok()) {
+    // What cannot be written cannot go on; it says so, and that can be written.
+    commits.clear();
+    if (!ended_) {
+      EndNow(SessionStatus::kFailed,
+             vm::MakeError(built.failure().code == FailureCode::kTooLarge ? "limit" : "internal",
+                           "the session cannot be written down: " + built.failure().message));
+    } else {
+      outcome_.status = SessionStatus::kFailed;
+      outcome_.result = Value();
+      outcome_.error = vm::MakeError("limit", "the result cannot be written down: " + built.failure().message);
+    }
+    kept_->wanted = false;
+    kept_->changed.clear();
+    main_->kept.reset();
+    built = BuildCommit(&commits);
+    assert(built.ok());
+  }
+  for (ThreadRecord* record : kept_->changed) record->changed = false;
+  kept_->changed.clear();
+  kept_->gone.clear();
+  kept_->in_air = true;
+  kept_->final_in_air = ended_;
+  kept_->gate_in_air = std::move(kept_->at_gate);
+  kept_->at_gate.clear();
+  kept_->told_in_air = std::move(kept_->told);
+  kept_->told.clear();
+  return commits;
+}
+
+void Session::Committed(const Result<StoreCommitted>& outcome) {
+  assert(kept_->in_air);
+  kept_->in_air = false;
+  if (!outcome.ok()) return Lose(outcome.failure());
+  const StoreCommitted& committed = outcome.value();
+  if (!committed.applied) {
+    return Lose(Fail(FailureCode::kInvalid, kept_->exists ? "another host has taken the session over"
+                                                          : "there is a session with this id already"));
+  }
+  kept_->version = committed.versions[0];
+  kept_->exists = true;
+  kept_->listed = true;
+  const std::vector<ThreadRecord*> gate = std::move(kept_->gate_in_air);
+  kept_->gate_in_air.clear();
+  for (ThreadRecord* record : gate) {
+    if (record->phase != Phase::kForeign || record->wait != WaitKind::kGate) continue;
+    record->call->committed = true;
+    Unpark(*record);
+    scheduler_.MakeReady(record);  // its request is still there: the thread itself makes the call
+  }
+  for (WhenKept& told : kept_->told_in_air) {
+    runtime_->later_.push_back([told = std::move(told)] { told(Unit{}); });
+  }
+  kept_->told_in_air.clear();
+  if (kept_->final_in_air) {
+    kept_->lost = true;
+    runtime_->Drop(*this);
+    if (runtime_->events_ != nullptr) {
+      runtime_->later_.push_back([events = runtime_->events_, sid = sid_] { events->OnEnded(sid); });
+    }
+    return;
+  }
+  if (runtime_->events_ != nullptr) {
+    runtime_->later_.push_back([events = runtime_->events_, sid = sid_] { events->OnCommitted(sid); });
+  }
+  if (kept_->wanted) runtime_->wanting_.push_back(shared_from_this());
+}
+
+// What was not committed is forgotten; what the store has goes on from there, here or elsewhere (P-3).
+void Session::Lose(const Failure& why) {
+  if (kept_->lost) return;
+  kept_->lost = true;
+  for (std::vector<WhenKept>* all : {&kept_->told_in_air, &kept_->told}) {
+    for (WhenKept& told : *all) {
+      runtime_->later_.push_back([told = std::move(told), why] { told(why); });
+    }
+    all->clear();
+  }
+  if (runtime_->events_ != nullptr) {
+    runtime_->later_.push_back([events = runtime_->events_, sid = sid_, why] { events->OnLost(sid, why); });
+  }
+  runtime_->Drop(*this);
+}
+
+void Session::AddLine(std::string_view tid, record::Line line) {
+  if (ended_ || kept_ == nullptr) return;
+  const auto found = threads_.find(tid);
+  ThreadRecord& record = found == threads_.end() ? *main_ : **found;
+  if (record.kept == nullptr) record.kept = std::make_unique<KeptThread>();
+  record.kept->line_bytes += line.text.size() + kLineBytes;
+  record.kept->lines.push_back(std::move(line));
+  Touch(record);
+}
+
+}  // namespace teal::runtime
