@@ -196,6 +196,18 @@ TEST(StoreCommit, AWriteThatLandsLateConflictsWithItsRepeatAndIsFound) {
   EXPECT_EQ(s.Sent(), "cgcg");
 }
 
+TEST(StoreCommit, AConflictInDoubtIsReadWhateverIsInTheWay) {
+  Scripted s;
+  const StoreVersion a = s.Made(kA, "one");
+  const StoreVersion b = s.Made(kB, "child");
+  s.Commits({LostApplied(500 * kMs), {.lands_after_ns = kSecond}});
+  // The repeat meets the absence of what the first deleted: no bytes that tell whose doing it is.
+  const auto done = s.Commit({DeleteOf(kB, b), PutOf(kA, "mine", kVersion, a)});
+  ASSERT_TRUE(done.ok());
+  EXPECT_TRUE(done.value().applied);
+  EXPECT_EQ(done.value().versions, (std::vector{StoreVersion{}, s.VersionOf(kA)}));
+}
+
 TEST(StoreCommit, AWriteThatLandsAfterItsRepeatDoesNothing) {
   Scripted s;
   const StoreVersion old = s.Made(kA, "one");
