@@ -231,8 +231,8 @@ TEST_P(StoreOver, ItsEndWaitsForWhatIsInTheAir) {
   }
 }
 
-// RocksDB is not built with ThreadSanitizer, which would take its locks for none.
-#if defined(__SANITIZE_THREAD__)
+// RocksDB is not built with sanitizers, which would take its locks and its memory for what they are not.
+#if defined(TEAL_SANITIZED)
 #define TEAL_PLUGINS testing::Values("memory")
 #else
 #define TEAL_PLUGINS testing::Values("memory", "local")
