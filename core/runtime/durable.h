@@ -54,6 +54,8 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
 
   // Makes the program durable and the one that new sessions take. Blocks. Not on the thread in Run.
   Status Activate(std::string name, std::string_view executable);
+  // The same without blocking; done is called on the host's thread.
+  void ActivateSoon(std::string name, std::string executable, std::function<void(const Status&)> done);
   // Runs the host until Stop. For one OS thread.
   void Run();
   // Thread-safe. Nothing more is begun; Run returns when what is on its way to the store is there. Calls that wait get
@@ -61,6 +63,9 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   void Stop();
   // One turn of Run, for the simulator: all there is to do now; gives when there is more (INT64_MAX: never by itself).
   int64_t RunReady();
+
+  // The id of a session that is started so, the first time; random without an id.
+  static std::string SidOf(const StartRequest& request);
 
   // SessionService
   void Start(StartRequest request, Done<StartAnswer> done) override;
@@ -146,6 +151,10 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   class Listing;
 
   // durable_program.cpp
+  void ActivateHere(std::string name, const std::string& executable, std::function<void(const Status&)> done);
+  void WriteProgram(std::shared_ptr<std::vector<StoreWrite>> writes, size_t at,
+                    std::function<void(const Status&)> done);
+  Result<Loaded> LoadedOf(std::shared_ptr<const vm::Program> program, std::string name, uint64_t created_unix_ns);
   void WithProgram(const Sha256& id, std::function<void(Result<Loaded>)> call);
 
   const DurableOptions options_;

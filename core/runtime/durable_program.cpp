@@ -26,59 +26,83 @@ struct Reading {
 }  // namespace
 
 Status DurableSessions::Activate(std::string name, std::string_view executable) {
+  std::promise<Status> done;
+  ActivateSoon(std::move(name), std::string(executable), [&done](const Status& status) { done.set_value(status); });
+  return done.get_future().get();
+}
+
+void DurableSessions::ActivateSoon(std::string name, std::string executable, std::function<void(const Status&)> done) {
+  Post([this, name = std::move(name), executable = std::move(executable), done = std::move(done)]() mutable {
+    ActivateHere(std::move(name), executable, std::move(done));
+  });
+}
+
+void DurableSessions::ActivateHere(std::string name, const std::string& executable,
+                                   std::function<void(const Status&)> done) {
   Result<std::shared_ptr<const vm::Program>> program = vm::Program::Load(executable);
-  if (!program.ok()) return program.failure();
+  if (!program.ok()) return done(program.failure());
   record::Program stored;
   stored.name = name;
   stored.created_unix_ns = static_cast<uint64_t>(std::max<int64_t>(Now(), 1));
   stored.executable.hash = Sha256Of(executable);
   stored.executable.size = executable.size();
   const Sha256 id = record::ProgramId(stored.executable.hash, Sha256{});
-  Loaded loaded{*program, nullptr, std::move(name), stored.created_unix_ns};
-  if (!(*program)->imports().empty()) {
-    if (options_.foreign_of == nullptr) return Fail(FailureCode::kInvalid, "the program needs Python functions");
-    Result<ForeignCalls*> foreign = options_.foreign_of(*program);
-    if (!foreign.ok()) return foreign.failure();
-    loaded.foreign = *foreign;
-  }
-  const auto commit = [this](StoreWrite write) -> Status {
-    std::promise<Status> done;
-    std::vector<StoreWrite> writes;
-    writes.push_back(std::move(write));
-    options_.store->Commit(std::move(writes), [&done](Result<StoreCommitted> outcome) {
-      // A record that is there already is the same one: its key is its hash.
-      done.set_value(outcome.ok() ? Status(Unit{}) : Status(outcome.failure()));
-    });
-    return done.get_future().get();
+  Result<Loaded> loaded = LoadedOf(*program, std::move(name), stored.created_unix_ns);
+  if (!loaded.ok()) return done(loaded.failure());
+  auto writes = std::make_shared<std::vector<StoreWrite>>();  // one after the other; the record itself is the last
+  const auto add = [&writes](record::Key key, Result<std::string> bytes) -> Status {
+    if (!bytes.ok()) return bytes.failure();
+    StoreWrite& write = writes->emplace_back();
+    write.condition = StoreCondition::kAbsent;
+    write.key = std::move(key);
+    write.bytes = std::move(*bytes);
+    return Unit{};
   };
   const uint64_t piece = PieceBytes(options_.store->limits());
   if (executable.size() <= piece) {
-    stored.executable.bytes = std::string(executable);
+    stored.executable.bytes = executable;
   } else {
     for (uint64_t at = 0; at < executable.size(); at += piece, ++stored.executable.pieces) {
       const record::Key key = record::ProgramPieceKey(stored.executable.hash, stored.executable.pieces);
-      Result<std::string> bytes = record::EncodePiece(key, executable.substr(at, piece));
-      if (!bytes.ok()) return bytes.failure();
-      StoreWrite write;
-      write.condition = StoreCondition::kAbsent;
-      write.key = key;
-      write.bytes = std::move(*bytes);
-      if (Status s = commit(std::move(write)); !s.ok()) return s;
+      const std::string_view bytes = std::string_view(executable).substr(at, piece);
+      if (Status s = add(key, record::EncodePiece(key, bytes)); !s.ok()) return done(s);
     }
   }
   const record::Key key = record::ProgramKey(id);
-  Result<std::string> bytes = record::Encode(key, stored);
-  if (!bytes.ok()) return bytes.failure();
-  StoreWrite write;
-  write.condition = StoreCondition::kAbsent;
-  write.key = key;
-  write.bytes = std::move(*bytes);
-  if (Status s = commit(std::move(write)); !s.ok()) return s;
-  Post([this, id, loaded = std::move(loaded)] {
-    programs_.emplace(id, loaded);
-    active_ = id;
+  if (Status s = add(key, record::Encode(key, stored)); !s.ok()) return done(s);
+  WriteProgram(writes, 0, [this, id, loaded = std::move(*loaded), done = std::move(done)](const Status& status) {
+    if (status.ok()) {
+      programs_.emplace(id, loaded);
+      active_ = id;
+    }
+    done(status);
   });
-  return Unit{};
+}
+
+void DurableSessions::WriteProgram(std::shared_ptr<std::vector<StoreWrite>> writes, size_t at,
+                                   std::function<void(const Status&)> done) {
+  std::vector<StoreWrite> one;
+  one.push_back(std::move((*writes)[at]));
+  options_.store->Commit(std::move(one),
+                         [this, writes, at, done = std::move(done)](Result<StoreCommitted> outcome) mutable {
+                           Post([this, writes, at, done = std::move(done), outcome = std::move(outcome)]() mutable {
+                             // A record that is there already is the same one: its key is its hash.
+                             if (!outcome.ok()) return done(outcome.failure());
+                             if (at + 1 == writes->size()) return done(Unit{});
+                             WriteProgram(writes, at + 1, std::move(done));
+                           });
+                         });
+}
+
+Result<DurableSessions::Loaded> DurableSessions::LoadedOf(std::shared_ptr<const vm::Program> program, std::string name,
+                                                          uint64_t created_unix_ns) {
+  Loaded loaded{program, nullptr, std::move(name), created_unix_ns};
+  if (program->imports().empty()) return loaded;
+  if (options_.foreign_of == nullptr) return Fail(FailureCode::kInvalid, "the program needs Python functions");
+  Result<ForeignCalls*> foreign = options_.foreign_of(program);
+  if (!foreign.ok()) return foreign.failure();
+  loaded.foreign = *foreign;
+  return loaded;
 }
 
 void DurableSessions::WithProgram(const Sha256& id, std::function<void(Result<Loaded>)> call) {
@@ -89,16 +113,9 @@ void DurableSessions::WithProgram(const Sha256& id, std::function<void(Result<Lo
     }
     Result<std::shared_ptr<const vm::Program>> program = vm::Program::Load(reading->bytes);
     if (!program.ok()) return call(program.failure());
-    Loaded loaded{*program, nullptr, reading->program.name, reading->program.created_unix_ns};
-    if (!(*program)->imports().empty()) {
-      if (options_.foreign_of == nullptr) {
-        return call(Fail(FailureCode::kInvalid, "the program needs Python functions"));
-      }
-      Result<ForeignCalls*> foreign = options_.foreign_of(*program);
-      if (!foreign.ok()) return call(foreign.failure());
-      loaded.foreign = *foreign;
-    }
-    call(programs_.emplace(reading->id, loaded).first->second);
+    Result<Loaded> loaded = LoadedOf(*program, reading->program.name, reading->program.created_unix_ns);
+    if (!loaded.ok()) return call(loaded.failure());
+    call(programs_.emplace(reading->id, std::move(*loaded)).first->second);
   };
   auto reading = std::make_shared<Reading>();
   reading->id = id;

@@ -19,8 +19,8 @@ constexpr uint64_t kRunsMax = 1'000'000;  // restarts under one id
 std::string SidOfStart(const StartRequest& request, uint64_t run) {
   if (request.id.empty()) return RandomSid();
   // The lengths keep two pairs of source and id from being one text.
-  return SidOf("session\n" + std::to_string(request.source.size()) + "\n" + request.source + "\n" +
-               std::to_string(request.id.size()) + "\n" + request.id + "\n" + std::to_string(run));
+  return runtime::SidOf("session\n" + std::to_string(request.source.size()) + "\n" + request.source + "\n" +
+                        std::to_string(request.id.size()) + "\n" + request.id + "\n" + std::to_string(run));
 }
 
 std::string SignatureOf(const vm::Function& function) {
@@ -43,6 +43,10 @@ bool ReadJson(const std::string& text, vm::Value* value, std::string* why) {
 }
 
 }  // namespace
+
+std::string DurableSessions::SidOf(const StartRequest& request) {
+  return SidOfStart(request, 0);
+}
 
 std::optional<ServiceError> DurableSessions::Prepare(const StartRequest& request, SessionStart* start) {
   using Code = ServiceError::Code;
