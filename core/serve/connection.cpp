@@ -141,6 +141,7 @@ Connection::~Connection() {
 }
 
 void Connection::Start() {
+  self_ = shared_from_this();
   Deadline(shared_->limits.header_ns_max);
   stream_->Handshake([self = shared_from_this()](ErrorCode error) {
     if (error || self->state_ != State::kHandshake) return self->Close();
@@ -150,6 +151,7 @@ void Connection::Start() {
 
 void Connection::Close() {
   if (state_ == State::kClosed) return;
+  const std::shared_ptr<Connection> self = std::move(self_);
   state_ = State::kClosed;
   feed_.reset();
   stop_ = nullptr;

@@ -94,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::string local_address_;
   const bool peer_is_loopback_;
 
+  std::shared_ptr<Connection> self_;  // until it is closed: at times nothing is under way that would hold it
   State state_ = State::kHandshake;
   bool reading_ = false;
   bool ended_ = false;  // the other side sends no more
