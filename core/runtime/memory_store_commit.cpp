@@ -260,9 +260,9 @@ std::optional<Failure> Refused(const StoreLimits& limits, const std::vector<Stor
                                             std::to_string(most) + " (" + limit + ")");
   };
   if (writes.empty()) return Fail(FailureCode::kInvalid, "a commit of nothing");
-  const std::string first = "the commit that begins with \"" + record::Text(writes[0].key) + "\"";
+  const auto whole = [&] { return "the commit that begins with \"" + record::Text(writes[0].key) + "\""; };
   if (writes.size() > limits.commit_ops_max) {
-    return over("the number of operations of " + first, writes.size(), "commit_ops_max", limits.commit_ops_max);
+    return over("the number of operations of " + whole(), writes.size(), "commit_ops_max", limits.commit_ops_max);
   }
   uint64_t bytes = 0;
   for (const StoreWrite& write : writes) {
@@ -274,7 +274,7 @@ std::optional<Failure> Refused(const StoreLimits& limits, const std::vector<Stor
     bytes += value + write.key.partition.size() + write.key.sort.size();
   }
   if (bytes > limits.commit_bytes_max) {
-    return over(first + ", in bytes,", bytes, "commit_bytes_max", limits.commit_bytes_max);
+    return over(whole() + ", in bytes,", bytes, "commit_bytes_max", limits.commit_bytes_max);
   }
   return std::nullopt;
 }
