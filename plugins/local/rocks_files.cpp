@@ -1,5 +1,6 @@
 #include "plugins/local/rocks_files.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -94,6 +95,59 @@ class CountedFolder : public rocksdb::FSDirectory {
   const std::string path_;
 };
 
+// The list of RocksDB's tables grows while the store is open, and RocksDB refuses one with a piece missing in the
+// middle, which a loss of power may leave of what was written and not yet synced: the disk takes sectors in any order.
+// So what is added is held until RocksDB asks for a sync, and then written and synced sector by sector: what is there
+// is always a whole front, and RocksDB forgives an end cut short. A few syncs more each time a memory table was written
+// to a file. Until the first sync nothing refers to the list, and it is written as any file.
+class ManifestFile : public CountedFile {
+ public:
+  using CountedFile::CountedFile;
+
+  IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* dbg) override {
+    if (!in_use_) return Write(data, options, dbg);
+    held_.append(data.data(), data.size());
+    return IOStatus::OK();
+  }
+  IOStatus Append(const Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo&,
+                  IODebugContext* dbg) override {
+    return Append(data, options, dbg);
+  }
+  IOStatus Sync(const IOOptions& options, IODebugContext* dbg) override {
+    return WriteHeld(options, dbg, [&] { return CountedFile::Sync(options, dbg); });
+  }
+  IOStatus Fsync(const IOOptions& options, IODebugContext* dbg) override {
+    return WriteHeld(options, dbg, [&] { return CountedFile::Fsync(options, dbg); });
+  }
+
+ private:
+  static constexpr uint64_t kSectorBytes = 512;
+
+  IOStatus Write(const Slice& data, const IOOptions& options, IODebugContext* dbg) {
+    const IOStatus status = CountedFile::Append(data, options, dbg);
+    if (status.ok()) size_ += data.size();
+    return status;
+  }
+  template <typename SyncBody>
+  IOStatus WriteHeld(const IOOptions& options, IODebugContext* dbg, SyncBody&& sync) {
+    in_use_ = true;
+    if (held_.empty()) return sync();
+    const std::string data = std::exchange(held_, {});  // after an error RocksDB gives the file up
+    for (uint64_t at = 0; at < data.size();) {
+      const uint64_t piece = std::min<uint64_t>(kSectorBytes - size_ % kSectorBytes, data.size() - at);
+      IOStatus status = Write(Slice(data.data() + at, piece), options, dbg);
+      if (status.ok()) status = sync();
+      if (!status.ok()) return status;
+      at += piece;
+    }
+    return IOStatus::OK();
+  }
+
+  bool in_use_ = false;
+  uint64_t size_ = 0;
+  std::string held_;
+};
+
 class RocksFiles : public rocksdb::FileSystemWrapper {
  public:
   explicit RocksFiles(Files& files) : FileSystemWrapper(rocksdb::FileSystem::Default()), files_(files) {}
@@ -107,7 +161,11 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
     files_.Created(path);
     // OPTIONS-… is for people to read: RocksDB is opened with options from the code, and does not miss it.
     const bool needs_sync = path.find("/OPTIONS-") == std::string::npos;
-    *out = std::make_unique<CountedFile>(std::move(*out), files_, path, needs_sync);
+    if (path.find("/MANIFEST-") != std::string::npos) {
+      *out = std::make_unique<ManifestFile>(std::move(*out), files_, path, needs_sync);
+    } else {
+      *out = std::make_unique<CountedFile>(std::move(*out), files_, path, needs_sync);
+    }
     return status;
   }
   // Kinds of writing that the options in use never ask for would go past the tape: refused.
