@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "cli/globals.h"
 
@@ -24,5 +26,8 @@ Command AddTest(CLI::App& app, const Globals& globals);
 Command AddNew(CLI::App& app, const Globals& globals);
 Command AddPlugin(CLI::App& app, const Globals& globals);
 Command AddCompletion(CLI::App& app, const Globals& globals);
+
+// Becomes the executable of that name beside this one, with `words`. Comes back only if that cannot be: reported.
+int RunBeside(const Globals& globals, const std::string& executable, std::vector<std::string> words);
 
 }  // namespace teal::cli

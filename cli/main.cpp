@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/arguments.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/globals.h"
+#include "cli/host_flags.h"
 
 namespace teal::cli {
 namespace {
@@ -40,14 +41,6 @@ std::vector<std::string> WithRun(std::vector<std::string> words) {
   return words;
 }
 
-// CLI11 reads lists out of words such as [1,2] and {}; an argument of a program must arrive as it was typed.
-void KeepFromCli11(std::vector<std::string>* words) {
-  for (std::string& word : *words) {
-    const bool brackets = word.size() >= 2 && word.front() == '[' && word.back() == ']';
-    if (brackets || word == "{}" || word == "%%") word.insert(word.begin(), kVerbatim);
-  }
-}
-
 int Main(std::vector<std::string> words) {
   Globals globals;
   CLI::App app("Teal: small programs whose threads wait anywhere, for any time.", "teal");
@@ -55,17 +48,7 @@ int Main(std::vector<std::string> words) {
   app.footer("Example: teal run service.tl\n`teal FILE.tl [ARG…]` is `teal run FILE.tl [ARG…]`.");
   app.require_subcommand(0, 1);
   app.fallthrough();
-  app.add_flag("--json", globals.json, "only JSON on standard output, a line an answer");
-  app.add_flag("-q,--quiet", globals.quiet, "no progress, no warnings");
-  app.add_flag("-v,--verbose", globals.verbose, "tell more on standard error");
-  app.add_option("--color", globals.color, "colours: auto, always or never")
-      ->check(CLI::IsMember({"auto", "always", "never"}));
-  app.add_option("--project", globals.project, "the project's folder; else the nearest parent with a teal.yaml");
-  app.add_option("--backend", globals.backend, "where the program runs: local");
-  app.add_option("--stage", globals.stage, "the stage of a backend");
-  app.add_option("--key", globals.key, "the key of a host");
-  app.add_option("--plugin", globals.plugins, "a plugin to look at first: its manifest, library or folder")
-      ->allow_extra_args(false);
+  AddGlobalFlags(app, &globals);
 
   const std::vector<Command> commands = {
       AddRun(app, globals), AddCheck(app, globals),  AddFmt(app, globals),
@@ -73,8 +56,11 @@ int Main(std::vector<std::string> words) {
       AddNew(app, globals), AddPlugin(app, globals), AddCompletion(app, globals),
   };
   static_assert(sizeof kCommands / sizeof *kCommands == 9);
+  HostFlags host_flags;
+  AddHostCommands(app, &host_flags);
 
   words = WithRun(std::move(words));
+  const std::vector<std::string> as_typed = words;
   KeepFromCli11(&words);
   try {
     std::vector<std::string> reversed(words.rbegin(), words.rend());
@@ -97,6 +83,7 @@ int Main(std::vector<std::string> words) {
     return kExitUsage;
   }
   const std::string chosen = app.get_subcommands().front()->get_name();
+  if (IsHostCommand(chosen)) return RunBeside(globals, "teal-serve", as_typed);
   for (size_t i = 0; i < commands.size(); ++i) {
     if (chosen == kCommands[i]) return commands[i]();
   }

@@ -3,7 +3,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS teal RUNTIME DESTINATION bin)
-foreach(program teal-plugin-check)
+foreach(program teal-plugin-check teal-serve)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION bin)
   endif()

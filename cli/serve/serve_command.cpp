@@ -1,0 +1,162 @@
+#include "cli/serve/serve_command.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <mutex>
+
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/program.h"
+#include "cli/serve/place.h"
+#include "cli/serve/wiring.h"
+#include "core/host/file.h"
+#include "core/serve/server.h"
+
+namespace teal::cli {
+namespace {
+
+constexpr uint32_t kOtherDescriptors = 512;  // files of the store, workers
+
+int Refuse(const Globals& globals, const Failure& failure) {
+  ReportError(globals, failure.message, "");
+  return failure.code == FailureCode::kUnavailable ? kExitUnreachable : kExitUsage;
+}
+
+// The program to serve; empty: reported.
+std::string ProgramFile(const Globals& globals, const HostFlags& flags) {
+  if (!flags.file.empty()) return flags.file;
+  const std::string project = ProjectFolder(globals);
+  runtime::ProjectConfig config;
+  if (!LoadConfig(globals, project + "/" + runtime::kConfigFileName, &config)) return "";
+  if (!config.main.empty()) return config.folder + "/" + config.main;
+  ReportError(globals, "which program?",
+              "name it, as in teal serve service.tl, or write main: service.tl into teal.yaml");
+  return "";
+}
+
+bool ReadListen(const Globals& globals, const HostFlags& flags, serve::ServerOptions* options) {
+  if (flags.port >= 0) {
+    options->port = static_cast<uint16_t>(flags.port);
+    return true;
+  }
+  const size_t colon = flags.listen.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : flags.listen.substr(colon + 1);
+  std::string address = flags.listen.substr(0, colon);
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+    address = address.substr(1, address.size() - 2);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options->port);
+  if (!port.empty() && error == std::errc() && end == port.data() + port.size() && !address.empty()) {
+    options->address = address;
+    return true;
+  }
+  ReportError(globals, "--listen " + flags.listen + " is no address and port", "write --listen 127.0.0.1:8787");
+  return false;
+}
+
+bool MakeFolder(const Globals& globals, const std::string& folder) {
+  if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return true;
+  ReportError(globals, "cannot make the folder " + folder + ": " + host::ErrnoText(errno),
+              "its parent must be there and writable");
+  return false;
+}
+
+// A connection is a descriptor: takes as many as the system lets.
+void FitToDescriptors(serve::ServeLimits* limits) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  const rlim_t room = files.rlim_cur > 2 * kOtherDescriptors ? files.rlim_cur - kOtherDescriptors : files.rlim_cur / 2;
+  limits->connections_max = static_cast<uint32_t>(std::min<rlim_t>(limits->connections_max, room));
+}
+
+// Counts signals; the first is waited for, the second ends the process.
+class StopSignal {
+ public:
+  explicit StopSignal(std::string project)
+      : project_(std::move(project)), interrupt_([this](int times) { On(times); }) {}
+  void Wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return come_; });
+  }
+
+ private:
+  void On(int times) {
+    if (times > 1) {
+      // What was acknowledged is durable; what was not, nobody was promised.
+      RemoveHostFile(project_);
+      _exit(kExitInterrupted);
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    come_ = true;
+    changed_.notify_all();
+  }
+
+  const std::string project_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool come_ = false;  // guarded by mutex_
+  Interrupt interrupt_;
+};
+
+}  // namespace
+
+int Serve(const Globals& globals, const HostFlags& flags) {
+  serve::ServerOptions options;
+  if (!ReadListen(globals, flags, &options)) return kExitUsage;
+  options.tls_certificate_file = flags.tls_certificate;
+  options.tls_key_file = flags.tls_key;
+  options.allowed_hosts = flags.allowed_hosts;
+  FitToDescriptors(&options.limits);
+  const std::string file = ProgramFile(globals, flags);
+  if (file.empty()) return kExitUsage;
+  LoadedProgram loaded;
+  if (const int code = LoadProgram(globals, file, &loaded); code != kExitDone) return code;
+
+  const std::string project = loaded.config.folder;
+  const std::string data = flags.data.empty() ? DataFolder(project) : host::AbsolutePath(flags.data);
+  if (const Status made = MakeOwnFolder(project); !made) return Refuse(globals, made.failure());
+  if (!MakeFolder(globals, data)) return kExitUsage;
+  const Result<std::string> key = serve::ReadOrMakeKey(KeyFile(project));
+  if (!key) return Refuse(globals, key.failure());
+  const Result<std::unique_ptr<serve::KeyRing>> keys = serve::KeyRing::Open(key.value(), KeysFile(data));
+  if (!keys) return Refuse(globals, keys.failure());
+
+  ::signal(SIGPIPE, SIG_IGN);
+  StopSignal stop(project);  // before any other thread is there
+  int code = kExitDone;
+  const std::string name = std::filesystem::path(file).filename().string();
+  const std::unique_ptr<HostedSessions> sessions = OpenSessions(globals, loaded, name, data, &code);
+  if (sessions == nullptr) return code;
+  Result<std::unique_ptr<serve::Server>> server =
+      serve::Server::Start(std::move(options), &sessions->service(), keys.value().get());
+  if (!server) {
+    sessions->Stop();
+    return Refuse(globals, server.failure());
+  }
+  if (const Status written = WriteHostFile(project, server.value()->Url(), flags.tls_certificate); !written) {
+    server.value().reset();
+    sessions->Stop();
+    return Refuse(globals, written.failure());
+  }
+  WriteAll(STDOUT_FILENO, "ready " + server.value()->Url() + "\n");
+  stop.Wait();
+  if (!globals.quiet)
+    WriteAll(STDERR_FILENO, "teal: stopping; what is under way ends first, a second signal stops at once\n");
+  server.value()->Drain();
+  RemoveHostFile(project);
+  server.value().reset();
+  sessions->Stop();
+  return kExitDone;
+}
+
+}  // namespace teal::cli

@@ -1,0 +1,146 @@
+#include "cli/serve/wiring.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "cli/python.h"
+#include "core/host/file.h"
+#include "core/host/instance.h"
+#include "core/host/json.h"
+#include "core/host/search.h"
+#include "core/host/services.h"
+#include "core/host/trust.h"
+#include "core/runtime/durable.h"
+#include "core/runtime/memory_store.h"
+
+namespace teal::cli {
+namespace {
+
+using runtime::ForeignCalls;
+
+constexpr char kMemoryPlugin[] = "local";
+constexpr char kStoreFolder[] = "/store";
+
+class LocalSessions : public HostedSessions {
+ public:
+  LocalSessions(const Globals& globals, const LoadedProgram& loaded) : globals_(globals), loaded_(loaded) {}
+  ~LocalSessions() override { Stop(); }
+
+  // kExitDone, or reported.
+  int Open(const std::string& name, const std::string& data);
+  runtime::SessionService& service() override { return *sessions_; }
+  void Stop() override;
+
+ private:
+  int Refuse(const Failure& failure, int code) const {
+    ReportError(globals_, failure.message, "");
+    return code;
+  }
+  Result<std::unique_ptr<host::Instance>> OpenMemory(const std::string& data);
+  Result<ForeignCalls*> ForeignOf(const std::shared_ptr<const vm::Program>& program);
+
+  const Globals& globals_;
+  const LoadedProgram& loaded_;
+  // In the order in which they are made; each uses those before it.
+  std::unique_ptr<host::Services> services_;
+  std::unique_ptr<host::Instance> memory_;
+  std::unique_ptr<runtime::MemoryStore> store_;
+  runtime::RealClock clock_;
+  std::mutex mutex_;
+  std::map<Sha256, std::unique_ptr<runtime::PythonCalls>> python_;  // by program; guarded by mutex_
+  std::unique_ptr<runtime::DurableSessions> sessions_;
+  std::thread thread_;
+};
+
+Result<std::unique_ptr<host::Instance>> LocalSessions::OpenMemory(const std::string& data) {
+  host::SearchOptions search;
+  search.flags = globals_.plugins;
+  search.project_folder = loaded_.config.folder;
+  const Result<host::FoundPlugin> found = host::FindPlugin(kMemoryPlugin, host::SearchPath(search));
+  if (!found) return found.failure();
+  host::TrustStore trust;
+  if (const Result<std::string> path = host::TrustStore::DefaultPath();
+      path && host::NeedsTrust(found.value().origin)) {
+    Result<host::TrustStore> read = host::TrustStore::Read(path.value());
+    if (!read) return read.failure();
+    trust = std::move(*read);
+  }
+  const Result<const host::Plugin*> plugin = host::LoadFound(found.value(), trust);
+  if (!plugin) return plugin.failure();
+  services_ = std::make_unique<host::Services>(host::ServicesOptions{});
+  host::InstanceOptions options;
+  options.config_json = host::ToText({{"path", data + kStoreFolder}});
+  options.services = services_.get();
+  return host::Instance::Open(*plugin.value(), options);
+}
+
+// Called on the host's thread, and once before it is there.
+Result<ForeignCalls*> LocalSessions::ForeignOf(const std::shared_ptr<const vm::Program>& program) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_ptr<runtime::PythonCalls>& calls = python_[program->hash()];
+  if (calls != nullptr) return calls.get();
+  const std::string interpreter = runtime::InterpreterOf(loaded_.config.interpreter, loaded_.config.folder);
+  auto made = std::make_unique<runtime::PythonCalls>(program, interpreter, loaded_.config.folder, sessions_.get(),
+                                                     sessions_.get());
+  const Result<runtime::WorkerLoadReport> report = made->Load();
+  if (!report) return report.failure();
+  if (!report.value().failures.empty()) {
+    const runtime::WorkerLoadFailure& first = report.value().failures.front();
+    return Fail(FailureCode::kUnavailable, "the Python of the program cannot be loaded: " + first.message);
+  }
+  calls = std::move(made);
+  return calls.get();
+}
+
+int LocalSessions::Open(const std::string& name, const std::string& data) {
+  Result<std::unique_ptr<host::Instance>> memory = OpenMemory(data);
+  if (!memory) return Refuse(memory.failure(), kExitUsage);
+  memory_ = std::move(*memory);
+  store_ = std::make_unique<runtime::MemoryStore>(memory_->memory(), memory_->handle());
+  runtime::DurableOptions options;
+  options.store = store_.get();
+  options.clock = &clock_;
+  options.limits = loaded_.config.limits;
+  if (::getentropy(options.incarnation.data(), options.incarnation.size()) != 0) {
+    return Refuse(Fail(FailureCode::kUnavailable, "the system gives no random numbers: " + host::ErrnoText(errno)),
+                  kExitUsage);
+  }
+  options.foreign_of = [this](const std::shared_ptr<const vm::Program>& program) { return ForeignOf(program); };
+  sessions_ = std::make_unique<runtime::DurableSessions>(std::move(options));
+  if (!loaded_.program->imports().empty()) {
+    std::unique_ptr<runtime::PythonCalls> calls = LoadPython(globals_, loaded_, sessions_.get(), sessions_.get());
+    if (calls == nullptr) return kExitUsage;
+    python_[loaded_.program->hash()] = std::move(calls);
+  }
+  thread_ = std::thread([this] { sessions_->Run(); });
+  const Status active = sessions_->Activate(name, loaded_.compiled.executable);
+  return active ? static_cast<int>(kExitDone) : Refuse(active.failure(), kExitUsage);
+}
+
+void LocalSessions::Stop() {
+  if (!thread_.joinable()) return;
+  sessions_->Stop();
+  thread_.join();
+  // They write into the sessions, which use them.
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [id, calls] : python_) {
+    if (calls != nullptr) calls->Shutdown();
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const LoadedProgram& loaded,
+                                             const std::string& name, const std::string& data, int* code) {
+  auto sessions = std::make_unique<LocalSessions>(globals, loaded);
+  *code = sessions->Open(name, data);
+  if (*code != kExitDone) return nullptr;
+  return sessions;
+}
+
+}  // namespace teal::cli

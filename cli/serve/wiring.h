@@ -1,0 +1,26 @@
+// The engine behind a host: durable sessions over the plugin `local`, with Python for the program's steps.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/globals.h"
+#include "cli/program.h"
+#include "core/runtime/service.h"
+
+namespace teal::cli {
+
+class HostedSessions {
+ public:
+  virtual ~HostedSessions() = default;
+  virtual runtime::SessionService& service() = 0;
+  // Begins nothing more; comes back when what was on its way is durable. Calls that wait have been answered.
+  virtual void Stop() = 0;
+};
+
+// data: the host's folder; the store is in its folder `store`. name: of the program, for people. Null: reported, and
+// *code is the exit code.
+std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const LoadedProgram& loaded,
+                                             const std::string& name, const std::string& data, int* code);
+
+}  // namespace teal::cli
