@@ -119,12 +119,16 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   void OnCommitted(const std::string& sid) override;
   void OnLost(const std::string& sid, const Failure& why) override;
   void OnAlarm() override;
+  void SendFor(const std::string& key, const std::string& sid, const std::string& event, vm::Value value,
+               PeerDone done) override;
+  void StartFor(const std::string& key, SessionStart start, const std::string& function, bool reject,
+                PeerDone done) override;
   void SetAlarm();
 
   // durable_start.cpp
   void StartHere(StartRequest request, uint64_t run, Done<StartAnswer> done);
   std::optional<ServiceError> Prepare(const StartRequest& request, SessionStart* start);
-  void Begin(StartRequest request, std::string sid, SessionStart start, Done<StartAnswer> done);
+  void Begin(StartRequest request, const Sha256& program, std::string sid, SessionStart start, Done<StartAnswer> done);
   void AnswerKnown(const StartRequest& request, const std::string& sid, uint64_t run, Done<StartAnswer> done);
 
   // durable_carry.cpp
@@ -150,6 +154,9 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   // durable_list.cpp
   class Listing;
 
+  // durable_peer.cpp
+  void Again(std::function<void()> call);  // in a second
+
   // durable_program.cpp
   void ActivateHere(std::string name, const std::string& executable, std::function<void(const Status&)> done);
   void WriteProgram(std::shared_ptr<std::vector<StoreWrite>> writes, size_t at,
@@ -170,6 +177,7 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   std::unordered_map<std::string, int64_t> upcoming_of_;
   int64_t next_sweep_ns_ = 0;
   int64_t next_put_down_ns_ = 0;
+  uint64_t agains_ = 0;
   bool sweeping_ = false;
   bool first_sweep_ = true;
   std::atomic<bool> stopped_{false};

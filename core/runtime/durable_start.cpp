@@ -128,17 +128,18 @@ void DurableSessions::StartHere(StartRequest request, uint64_t run, Done<StartAn
     known = runtime_->Find(sid) != nullptr;
   }
   if (known || coming_.count(sid) > 0) return AnswerKnown(request, sid, run, std::move(done));
-  Begin(std::move(request), sid, std::move(start), [this, request, sid, run, done](Served<StartAnswer> answer) mutable {
+  Begin(request, active_, sid, std::move(start), [this, request, sid, run, done](Served<StartAnswer> answer) mutable {
     // kConflict: the store has one of that id, and that was found by trying.
     if (!answer.error || answer.error->code != ServiceError::Code::kConflict) return done(std::move(answer));
     AnswerKnown(request, sid, run, std::move(done));
   });
 }
 
-void DurableSessions::Begin(StartRequest request, std::string sid, SessionStart start, Done<StartAnswer> done) {
+void DurableSessions::Begin(StartRequest request, const Sha256& program, std::string sid, SessionStart start,
+                            Done<StartAnswer> done) {
   auto kept = std::make_unique<KeptSession>();
   record::Session& head = kept->head;
-  head.program = active_;
+  head.program = program;
   head.function = request.function;
   head.source = request.source;
   head.id = request.id;

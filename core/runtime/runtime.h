@@ -101,6 +101,14 @@ class KeepEvents {
   virtual void OnCommitted(const std::string& sid) = 0;
   // It is no longer in memory, because another host has it or the store failed; what the store has is still there.
   virtual void OnLost(const std::string& sid, const Failure& why) = 0;
+  // A session asks another; `key` is the same at every repetition, which changes nothing (P-22, P-23). done: an error
+  // value, or null and the answer: of StartFor the new session's id. On the thread that serves.
+  using PeerDone = std::function<void(vm::Value error, vm::Value answer)>;
+  virtual void SendFor(const std::string& key, const std::string& sid, const std::string& event, vm::Value value,
+                       PeerDone done) = 0;
+  // start.id: empty: named by the key. function: its name, for people.
+  virtual void StartFor(const std::string& key, SessionStart start, const std::string& function, bool reject,
+                        PeerDone done) = 0;
   // The time of SetAlarm has come.
   virtual void OnAlarm() = 0;
 };

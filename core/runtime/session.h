@@ -181,6 +181,12 @@ class Session : public std::enable_shared_from_this<Session> {
   Handled HostStart(ThreadRecord& record);
   Handled HostCancel(ThreadRecord& record);
 
+  // session_peer.cpp
+  using AskPeer = std::function<void(KeepEvents&, const std::string& key, KeepEvents::PeerDone)>;
+  // Asks another session once the store knows of it. `ask` is called later, without the mutex.
+  Handled HandlePeer(ThreadRecord& record, AskPeer ask);
+  void PeerEnded(ThreadRecord& record, uint32_t generation, vm::Value error, vm::Value answer);
+
   // session_future.cpp
   // The cell of a future of this session; null if there is none (a future of another session).
   static vm::Value FutureOf(const ThreadRecord& record);  // of its result

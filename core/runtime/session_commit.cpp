@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/runtime/record_codec.h"
 #include "core/runtime/session.h"
 
@@ -51,6 +52,7 @@ void Session::TellWhenKept(WhenKept told) {
     runtime_->later_.push_back([told = std::move(told), gone] { told(gone); });
     return;
   }
+  if (TEAL_MUTANT("answer_before_commit")) return runtime_->Later([told = std::move(told)] { told(Unit{}); });
   kept_->told.push_back(std::move(told));
   WantCommit();
 }
@@ -126,9 +128,11 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
   };
   const Key session_key = record::SessionKey(sid_);
   if (Status s = put(session_key, record::Encode(session_key, session)); !s.ok()) return s;
-  writes[0].condition = kept_->exists ? StoreCondition::kVersion : StoreCondition::kAbsent;
-  writes[0].expected = kept_->version;
-  writes[0].due_unix_ns = due;
+  writes[0].condition = TEAL_MUTANT("commit_without_condition") ? StoreCondition::kAny
+                        : kept_->exists                         ? StoreCondition::kVersion
+                                                                : StoreCondition::kAbsent;
+  if (writes[0].condition == StoreCondition::kVersion) writes[0].expected = kept_->version;
+  writes[0].due_unix_ns = TEAL_MUTANT("commit_without_due") ? 0 : due;
   for (ThreadRecord* record : kept_->changed) {
     if (record->kept != nullptr && record->kept->line_bytes > record::kOutputBytesMax) {
       if (Status s = MoveLines(*record, &writes); !s.ok()) return s;

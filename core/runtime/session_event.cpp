@@ -93,7 +93,7 @@ Session::Delivery Session::Deliver(std::string_view name, Value value, std::stri
 
 // A repeat of what was taken is known for a while.
 void Session::NoteSeen(EventQueue& queue, std::string_view id) {
-  if (kept_ == nullptr || id.empty()) return;
+  if (kept_ == nullptr || id.empty() || TEAL_MUTANT("event_id_forgotten")) return;
   queue.seen.push_back(record::SeenId(id));
   if (queue.seen.size() > record::kSeenMax) queue.seen.pop_front();
   WantCommit();
@@ -131,7 +131,15 @@ Session::Handled Session::HostSend(ThreadRecord& record) {
   if (const auto why = WhyNotCarried(arguments[2], "value")) {
     return RaiseHere(record, vm::MakeError("type", "send: " + *why));
   }
-  Session* to = runtime_->Find(arguments[0].Text());
+  if (kept_ != nullptr && arguments[0].Text() != sid_) {
+    vm::Share(arguments[2]);
+    return HandlePeer(record,
+                      [sid = std::string(arguments[0].Text()), event = std::string(arguments[1].Text()),
+                       value = arguments[2]](KeepEvents& host, const std::string& key, KeepEvents::PeerDone done) {
+                        host.SendFor(key, sid, event, value, std::move(done));
+                      });
+  }
+  Session* to = kept_ != nullptr ? this : runtime_->Find(arguments[0].Text());
   if (to == nullptr) {
     return RaiseHere(record, vm::MakeError("not_found", "send: there is no session " + SourceForm(arguments[0])));
   }

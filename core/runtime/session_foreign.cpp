@@ -1,6 +1,7 @@
 // Foreign calls: attempts, lost workers, and fakes that stand in for them in tests.
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/runtime/carry.h"
 #include "core/runtime/session.h"
 
@@ -30,7 +31,7 @@ Session::Handled Session::HandleForeign(ThreadRecord& record, std::unique_lock<s
   }
   uint64_t step = 0;
   if (!TakeEffectStep(record, &step)) return Handled::kParked;
-  if (record.call->interrupted) {
+  if (record.call->interrupted && !TEAL_MUTANT("at_most_once_again")) {
     record.call.reset();
     return RaiseHere(record, vm::MakeError("interrupted", NameOfImport(program_->imports()[request.id]) +
                                                               " runs at most once, and its host was lost meanwhile"));
@@ -45,7 +46,8 @@ Session::Handled Session::HandleForeign(ThreadRecord& record, std::unique_lock<s
     }
   }
   if (admission != nullptr && !EnterOrPark(record, *admission)) return Handled::kParked;
-  if (kept_ != nullptr && !record.call->committed && !policies_[request.id].pure) return WaitAtGate(record);
+  if (kept_ != nullptr && !record.call->committed && !policies_[request.id].pure && !TEAL_MUTANT("call_before_commit"))
+    return WaitAtGate(record);
   const int32_t fake = request.id < start_.fakes.size() ? start_.fakes[request.id] : -1;
   if (fake >= 0) return StartFake(record, static_cast<uint32_t>(fake));
   for (;;) {

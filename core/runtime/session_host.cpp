@@ -125,7 +125,7 @@ Session::Handled Session::HostStart(ThreadRecord& record) {
       const auto& [key, value] = options->entries[i];
       const bool is_text = value.tag() == Tag::kString || value.tag() == Tag::kSymbol;
       if (key.Text() == "id" && is_text && !value.Text().empty()) {
-        start.id = SidOf(value.Text());
+        start.id = kept_ != nullptr ? std::string(value.Text()) : SidOf(value.Text());
       } else if (key.Text() == "on_conflict" && is_text && (value.Text() == "same" || value.Text() == "reject")) {
         reject = value.Text() == "reject";
       } else {
@@ -144,6 +144,23 @@ Session::Handled Session::HostStart(ThreadRecord& record) {
     if (const auto why = WhyNotCarried(arguments[i], "argument " + std::to_string(i))) {
       return RaiseHere(record, vm::MakeError("type", "start: " + *why));
     }
+  }
+  if (kept_ != nullptr) {
+    start.program = program_;
+    start.function = arguments[0];
+    vm::Share(start.function);
+    for (size_t i = 1; i < arguments.size(); ++i) {
+      vm::Share(arguments[i]);
+      start.arguments.push_back(arguments[i]);
+    }
+    start.limits = limits_;
+    start.foreign = foreign_;
+    const std::string name = arguments[0].tag() == Tag::kFunction ? program_->functions()[arguments[0].AsIndex()].name
+                                                                  : SourceForm(arguments[0]);
+    return HandlePeer(record, [start = std::move(start), name, reject](KeepEvents& host, const std::string& key,
+                                                                       KeepEvents::PeerDone done) {
+      host.StartFor(key, start, name, reject, std::move(done));
+    });
   }
   if (!start.id.empty() && runtime_->Find(start.id) != nullptr) {
     if (reject) return RaiseHere(record, vm::MakeError("conflict", "start: there is a session with this id already"));

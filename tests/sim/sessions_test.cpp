@@ -245,6 +245,27 @@ fn main() {
            10);
 }
 
+// Sessions start and wake one another, each once however often the hosts die.
+TEST(Sessions, SessionsAmongThemselves) {
+  RunSeeds(Of(R"(
+fn worker(boss, i) {
+  send(boss, "done", add(i, double(i)))
+}
+fn main() {
+  for i in range(4) {
+    start(worker, sid(), i)
+  }
+  s = 0
+  for i in range(4) {
+    s = s + await event("done")
+  }
+  sleep(600)
+  s
+})",
+              "18"),
+           30);
+}
+
 // An at-most-once step that was interrupted says so, and is never repeated: the world looks.
 TEST(Sessions, AtMostOnce) {
   RunSeeds(Of(R"(
