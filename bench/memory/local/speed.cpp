@@ -262,7 +262,8 @@ double ReadyAfterCrash(const std::string& library, const std::string& folder, ui
   const pid_t child = ::fork();
   if (child == 0) {
     const Plugin plugin(library);
-    const Instance instance(plugin, ConfigOf(folder, R"(,"unsafe_no_sync":true)"));
+    // Synced, as commits are: what the kernel has not written yet would be waited for by the opening that is measured.
+    const Instance instance(plugin, ConfigOf(folder));
     const Memory memory = instance.Memory();
     const std::string value(300, 'v');
     for (uint64_t i = 0; i < commits; ++i) {
@@ -285,6 +286,26 @@ double ReadyAfterCrash(const std::string& library, const std::string& folder, ui
   return Now() - begun;
 }
 
+// In a process of its own, which did not fill the store: what a machine pays for records that wait.
+void MemoryOfParked(const std::string& library, const std::string& store, uint64_t records) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl("/proc/self/exe", "local_speed", library.c_str(), store.c_str(), std::to_string(records).c_str(), "parked",
+            static_cast<char*>(nullptr));
+    ::_exit(1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) Die("the child failed");
+}
+
+int Parked(const Plugin& plugin, const std::string& store, uint64_t records) {
+  const Instance instance(plugin, ConfigOf(store));
+  Gets(instance.Memory(), records, records, 2, 100'000);
+  Row("memory of a process with the filled store, after gets", static_cast<double>(Status("RssAnon")) / 1024, "MiB");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -292,8 +313,9 @@ int main(int argc, char** argv) {
   const std::string library = argv[1];
   const std::string folder = argv[2];
   const uint64_t records = argc > 3 ? std::stoull(argv[3]) : 1'000'000;
-  std::filesystem::create_directories(folder);
   const Plugin plugin(library);
+  if (argc == 5 && std::string(argv[4]) == "parked") return Parked(plugin, folder, records);
+  std::filesystem::create_directories(folder);
   std::mt19937_64 random(3);
   const std::string value = RandomValue(random, 300);
 
@@ -344,6 +366,7 @@ int main(int argc, char** argv) {
       RowOf("get, one of 10,000 records, 2 threads", Gets(instance.Memory(), records, 10'000, 2, 500'000), "gets/s");
       Row("memory after that, anonymous (RssAnon)", static_cast<double>(Status("RssAnon")) / 1024, "MiB");
     }
+    MemoryOfParked(library, store, records);
     Row("bytes on disk a record, log and all", static_cast<double>(FolderBytes(store)) / static_cast<double>(records),
         "bytes");
     Row("  of RocksDB's files", static_cast<double>(FolderBytes(store + "/db")) / static_cast<double>(records),
