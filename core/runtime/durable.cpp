@@ -87,7 +87,6 @@ void DurableSessions::Post(std::function<void()> call) {
 
 void DurableSessions::OnEnded(const std::string& sid) {
   OnCommitted(sid);
-  const auto waiting = waiting_.find(sid);
   GetRecord(sid, [this, sid](Served<record::Session> record) {
     Served<SessionView> view{record.error, {}};
     if (!record.error) {
@@ -102,7 +101,6 @@ void DurableSessions::OnEnded(const std::string& sid) {
     if (all.empty()) return;
     for (Waiting& one : all.mapped()) one.done(view);
   });
-  (void)waiting;
 }
 
 void DurableSessions::OnCommitted(const std::string& sid) {
@@ -113,8 +111,8 @@ void DurableSessions::OnCommitted(const std::string& sid) {
 
 // The store has it as it was: it is brought back by its due time, or when somebody asks for it.
 void DurableSessions::OnLost(const std::string& sid, const Failure& why) {
-  (void)why;
   if (stopped_) return;
+  OnErrorText("teal: the session " + sid + " is read again from the store: " + why.message + "\n");
   const int64_t again = Now() + 1'000'000'000;
   if (upcoming_of_.emplace(sid, again).second) upcoming_.emplace(again, sid);
   SetAlarm();

@@ -235,7 +235,7 @@ Status Session::MoveLines(ThreadRecord& record, std::vector<StoreWrite>* writes)
 
 std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
   assert(kept_ != nullptr && !kept_->in_air && !kept_->lost);
-  kept_->wanted = false;
+  kept_->wanted = true;  // what changes while the commit is made is in it
   kept_->renew = false;
   std::vector<std::vector<StoreWrite>> commits;
   Status built = BuildCommit(&commits);
@@ -251,7 +251,6 @@ std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
       outcome_.result = Value();
       outcome_.error = vm::MakeError("limit", "the result cannot be written down: " + built.failure().message);
     }
-    kept_->wanted = false;
     kept_->changed.clear();
     main_->kept.reset();
     built = BuildCommit(&commits);
@@ -260,6 +259,7 @@ std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
   for (ThreadRecord* record : kept_->changed) record->changed = false;
   kept_->changed.clear();
   kept_->gone.clear();
+  kept_->wanted = false;
   kept_->in_air = true;
   kept_->final_in_air = ended_;
   kept_->gate_in_air = std::move(kept_->at_gate);
