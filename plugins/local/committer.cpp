@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "plugins/local/quiet.hpp"
+#include "plugins/local/replay.hpp"
 
 namespace teal::local {
 namespace {
@@ -299,18 +300,7 @@ bool Committer::Recover(Error& error) {
     error = *failed;
     return false;
   }
-  uint64_t applied = 0;
-  std::optional<Error> failed = store_.Applied(applied);
-  const auto put_in = [&](uint64_t, std::string_view payload) {
-    rocksdb::WriteBatch batch{std::string(payload)};
-    const Status status = store_.Write(batch, 0);
-    if (!status.ok()) failed = ToError(status, "cannot put in what the commit log holds");
-    return status.ok();
-  };
-  if (!failed) {
-    if (auto unread = log_.Open(applied, !settings_.sync, put_in)) failed = unread;
-  }
-  if (failed) {
+  if (auto failed = Replay(log_, store_, !settings_.sync)) {
     error = *failed;
     return false;
   }

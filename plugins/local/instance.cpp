@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "plugins/local/quiet.hpp"
+#include "plugins/local/replay.hpp"
 
 using teal::Bytes;
 using teal::local::FormatFile;
@@ -92,17 +93,7 @@ std::optional<Error> teal_instance::OpenRecords(bool make) {
     if (const auto error = files->Replace(path, WriteFormat(format))) return Failed("write", path, error);
     static_cast<void>(files->Remove(config.path + "/making"));
   }
-  uint64_t applied = 0;
-  if (auto error = store->Applied(applied)) return error;
-  std::optional<Error> failed;
-  const auto replay = [&](uint64_t, std::string_view payload) {
-    rocksdb::WriteBatch batch{std::string(payload)};
-    const rocksdb::Status status = store->Write(batch, 0);
-    if (!status.ok()) failed = teal::local::ToError(status, "cannot put in what the commit log holds");
-    return status.ok();
-  };
-  if (auto error = log->Open(applied, config.unsafe_no_sync, replay)) return error;
-  return failed;
+  return teal::local::Replay(*log, *store, config.unsafe_no_sync);
 }
 
 std::optional<Error> teal_instance::Open() {
