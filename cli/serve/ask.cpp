@@ -10,7 +10,6 @@ namespace {
 
 using vm::Value;
 
-constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr uint64_t kReturnNs = 30 * kSecondNs;  // a host that was there may be gone so long
 constexpr auto kRetryPause = std::chrono::milliseconds(250);
 constexpr uint64_t kStreamSilenceNs = 60 * kSecondNs;  // it says something every 15 s

@@ -24,7 +24,6 @@ namespace {
 
 using vm::Value;
 
-constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr uint64_t kSliceNs = 60 * kSecondNs;  // one request waits so long at most
 constexpr uint64_t kGraceNs = 30 * kSecondNs;  // for the answer to come after it
 constexpr char kSessions[] = "/teal/v1/sessions";
@@ -37,7 +36,7 @@ void PrintLine(const std::string& line) {
   WriteAll(STDOUT_FILENO, line + "\n");
 }
 
-uint64_t Now() {
+uint64_t ClockNs() {
   return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
@@ -66,7 +65,7 @@ class Command {
   // The body of a start; nullopt: reported.
   std::optional<std::string> StartBody(bool with_timeout);
   std::optional<Value> Begin(bool with_timeout);
-  // Waits until it has ended; until_ns: of Now, 0: for ever. nullopt: failed, reported.
+  // Waits until it has ended; until_ns: of ClockNs, 0: for ever. nullopt: failed, reported.
   std::optional<Value> Await(std::string_view sid, uint64_t until_ns);
   int Tell(const Value& session);
   int TellRunning(const Value& session);
@@ -149,11 +148,11 @@ int Command::Start() {
 std::optional<Value> Command::Await(std::string_view sid, uint64_t until_ns) {
   for (;;) {
     uint64_t slice = kSliceNs;
-    if (until_ns > 0) slice = std::min(slice, until_ns - std::min(until_ns, Now()));
+    if (until_ns > 0) slice = std::min(slice, until_ns - std::min(until_ns, ClockNs()));
     const std::string target = SessionPath(sid, "/wait?timeout=" + std::to_string(slice / 1'000'000) + "ms");
     std::optional<Value> session = ask_.GetSlowly(target, slice + kGraceNs);
     if (!session || ask_.status() == 200) return session;
-    if (until_ns > 0 && Now() >= until_ns) return session;
+    if (until_ns > 0 && ClockNs() >= until_ns) return session;
   }
 }
 
@@ -193,7 +192,7 @@ int Command::Tell(const Value& session) {
 int Command::Wait() {
   uint64_t timeout_ns = 0;
   if (!Duration("--timeout", flags_.timeout, &timeout_ns)) return kExitUsage;
-  const std::optional<Value> session = Await(flags_.sid, flags_.timeout.empty() ? 0 : Now() + timeout_ns);
+  const std::optional<Value> session = Await(flags_.sid, flags_.timeout.empty() ? 0 : ClockNs() + timeout_ns);
   return session ? Tell(*session) : ask_.code();
 }
 
@@ -210,7 +209,7 @@ int Command::Result() {
 int Command::Invoke() {
   uint64_t timeout_ns = 0;
   if (!Duration("--timeout", flags_.timeout, &timeout_ns)) return kExitUsage;
-  const uint64_t until_ns = flags_.timeout.empty() ? 0 : Now() + timeout_ns;
+  const uint64_t until_ns = flags_.timeout.empty() ? 0 : ClockNs() + timeout_ns;
   const std::optional<Value> started = Begin(false);
   if (!started) return ask_.code() == kExitDone ? kExitUsage : ask_.code();
   const std::string sid(TextIn(*started, "sid"));
@@ -229,7 +228,7 @@ int Command::Invoke() {
     } else {
       WriteAll(STDOUT_FILENO, text);
     }
-    return until_ns == 0 || Now() < until_ns;
+    return until_ns == 0 || ClockNs() < until_ns;
   };
   // Without a limit output is followed as it comes; with one the end is waited for first, so that it is kept.
   if (until_ns == 0 && !ask_.Follow(SessionPath(sid, "/output"), show)) return interrupted();

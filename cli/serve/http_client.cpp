@@ -23,7 +23,6 @@ namespace {
 namespace http = boost::beast::http;
 using Parser = http::response_parser<http::string_body>;
 
-constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr uint64_t kSilenceNs = 30 * kSecondNs;
 constexpr int kConnectMs = 5000;
 constexpr uint64_t kBodyBytesMax = 256u << 20;

@@ -13,6 +13,8 @@
 
 namespace teal::cli {
 
+inline constexpr uint64_t kSecondNs = 1'000'000'000;
+
 struct HostAddress {
   bool tls = false;
   std::string host;  // a name or an address, without brackets

@@ -10,7 +10,7 @@
 namespace teal::cli {
 namespace {
 
-int Refuse(const Globals& globals, const Failure& failure) {
+int RefuseKey(const Globals& globals, const Failure& failure) {
   ReportError(globals, failure.message, "");
   if (failure.code == FailureCode::kNotFound) return kExitNotFound;
   return failure.code == FailureCode::kInvalid || failure.code == FailureCode::kTooLarge ? kExitRefused : kExitUsage;
@@ -30,7 +30,7 @@ int Keys(const Globals& globals, const HostFlags& flags, const std::string& what
   const std::string file = KeysFile(data);
   if (what == "new") {
     const Result<std::string> key = serve::AddKey(file, flags.name, serve::RoleOf(flags.role).value());
-    if (!key) return Refuse(globals, key.failure());
+    if (!key) return RefuseKey(globals, key.failure());
     if (globals.json) {
       std::printf("{\"name\":%s,\"role\":%s,\"key\":%s}\n", serve::JsonOf(flags.name).c_str(),
                   serve::JsonOf(flags.role).c_str(), serve::JsonOf(key.value()).c_str());
@@ -41,12 +41,12 @@ int Keys(const Globals& globals, const HostFlags& flags, const std::string& what
   }
   if (what == "revoke") {
     const Status revoked = serve::RevokeKey(file, flags.name);
-    if (!revoked) return Refuse(globals, revoked.failure());
+    if (!revoked) return RefuseKey(globals, revoked.failure());
     if (globals.json) std::printf("{\"revoked\":%s}\n", serve::JsonOf(flags.name).c_str());
     return kExitDone;
   }
   const Result<std::vector<serve::KeyEntry>> keys = serve::ReadKeys(file);
-  if (!keys) return Refuse(globals, keys.failure());
+  if (!keys) return RefuseKey(globals, keys.failure());
   for (const serve::KeyEntry& key : keys.value()) {
     const std::string created = serve::FormatTime(key.created_unix_ns);
     const std::string role(NameOf(key.role));
