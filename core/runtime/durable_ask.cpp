@@ -144,7 +144,7 @@ void DurableSessions::Send(std::string sid, std::string event, std::string value
 
 void DurableSessions::Published(std::string sid, Done<std::vector<std::pair<std::string, std::string>>> done) {
   Post([this, sid = std::move(sid), done = std::move(done)]() mutable {
-    GetRecord(sid, [this, done = std::move(done)](Served<record::Session> record) {
+    GetRecord(sid, [done = std::move(done)](Served<record::Session> record) {
       if (record.error) return done({std::move(record.error), {}});
       std::vector<std::pair<std::string, std::string>> all;
       for (const record::Published& one : record.value.published) {

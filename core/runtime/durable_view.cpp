@@ -125,8 +125,8 @@ void DurableSessions::Expire(int64_t now) {
     });
     at = at->second.empty() ? waiting_.erase(at) : std::next(at);
   }
-  for (auto& [sid, one] : over) {
-    GetRecord(sid, [this, sid = sid, done = std::move(one.done)](Served<record::Session> record) {
+  for (auto& [key, one] : over) {
+    GetRecord(key, [this, sid = key, done = std::move(one.done)](Served<record::Session> record) {
       if (record.error) return done({std::move(record.error), {}});
       done({std::nullopt, ViewOf(sid, record.value)});
     });

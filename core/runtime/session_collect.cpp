@@ -11,7 +11,7 @@ namespace {
 // Whether a value's object is referred to only where this is asked. Sound only for futures that were made here: one
 // that was read back from a record is another object than the thread's name.
 bool IsOnlyOurs(const vm::Value& value) {
-  const int32_t refs = value.As<vm::Object>()->refs.load(std::memory_order_relaxed);
+  const int32_t refs = value.AsObject()->refs.load(std::memory_order_relaxed);
   return refs == 1 || refs == -1;
 }
 
