@@ -19,6 +19,6 @@ format: ; @git ls-files '*.h' '*.hpp' '*.cpp' | grep -v '^tests/abi/v1_0/' | xar
 # Formatting, headers that stand alone, the direction of includes.
 check: ; @scripts/check
 
-lint: ; @scripts/build asan && git ls-files 'core/*.cpp' 'cli/*.cpp' | xargs -n 4 -P 2 clang-tidy-19 --quiet -p $(BUILD)/asan
+lint: ; @scripts/build lint teal_proto && git ls-files 'core/*.cpp' 'cli/*.cpp' | xargs -n 4 -P 2 clang-tidy-19 --quiet -p $(BUILD)/lint
 
 clean: ; @rm -rf $(BUILD)
