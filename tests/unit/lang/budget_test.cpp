@@ -25,13 +25,13 @@ uint64_t Stops(const std::string& body) {
   const auto program = Loaded(CompileText("a.tl", text));
   uint32_t index = 0;
   if (program == nullptr || program->FindEntry("main", &index) == nullptr) return 0;
-  const uint64_t items = kLargeBytes / sizeof(vm::Value);
+  static constexpr uint64_t items = kLargeBytes / sizeof(vm::Value);
   const auto text_of = [](const std::string& part, uint64_t bytes) {
     std::string made;
     while (made.size() < bytes) made += part;
     return vm::S(made);
   };
-  const auto list_of = [items](auto item) {
+  const auto list_of = [](auto item) {
     vm::Value list = vm::MakeList(items);
     for (uint64_t i = 0; i < items; ++i) list = vm::ListAppend(std::move(list), item(static_cast<int64_t>(i)));
     return list;
