@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "cli/output.h"
 #include "cli/python.h"
 #include "core/host/file.h"
 #include "core/host/instance.h"
@@ -106,6 +107,7 @@ int LocalSessions::Open(const std::string& name, const std::string& data) {
   options.store = store_.get();
   options.clock = &clock_;
   options.limits = loaded_.config.limits;
+  options.log = [](const std::string& line) { WriteAll(STDERR_FILENO, "teal: " + line + "\n"); };
   if (::getentropy(options.incarnation.data(), options.incarnation.size()) != 0) {
     return Refuse(Fail(FailureCode::kUnavailable, "the system gives no random numbers: " + host::ErrnoText(errno)),
                   kExitUsage);

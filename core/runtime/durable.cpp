@@ -112,7 +112,7 @@ void DurableSessions::OnCommitted(const std::string& sid) {
 // The store has it as it was: it is brought back by its due time, or when somebody asks for it.
 void DurableSessions::OnLost(const std::string& sid, const Failure& why) {
   if (stopped_) return;
-  OnErrorText("teal: the session " + sid + " is read again from the store: " + why.message + "\n");
+  Log("the session " + sid + " is read again from the store: " + why.message);
   const int64_t again = Now() + 1'000'000'000;
   if (upcoming_of_.emplace(sid, again).second) upcoming_.emplace(again, sid);
   SetAlarm();

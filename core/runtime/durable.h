@@ -5,8 +5,8 @@
 // from outside is handed to it. Other hosts over the same store are kept off by the condition of every commit.
 //
 // Parts: durable.cpp life of the host; durable_start.cpp starting; durable_carry.cpp taking up, putting down, sweeping;
-// durable_ask.cpp what is asked from outside; durable_view.cpp records as people see them; durable_list.cpp the list;
-// durable_program.cpp programs.
+// durable_ask.cpp what is asked from outside; durable_view.cpp records as people see them; durable_erase.cpp their end;
+// durable_list.cpp the list; durable_program.cpp programs.
 #pragma once
 
 #include <atomic>
@@ -42,7 +42,8 @@ struct DurableOptions {
   // A session at rest stays in memory for so long, and longer if it is to wake within that time.
   uint64_t keep_ns = 5'000'000'000;
   uint64_t sweep_every_ns = 1'000'000'000;
-  size_t carried_max = 100'000;  // more, and starts are refused as overloaded
+  std::function<void(const std::string&)> log;  // what people who run the host should know; may be empty
+  size_t carried_max = 100'000;                 // more, and starts are refused as overloaded
 };
 
 class DurableSessions : public SessionService, public OutputSink, public ForeignNotes, private KeepEvents {
@@ -110,6 +111,9 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
     std::function<void()> look;  // again
   };
 
+  void Log(const std::string& line) const {
+    if (options_.log) options_.log(line);
+  }
   // Hands the call to the host's thread.
   void Post(std::function<void()> call);
   int64_t Now() const { return options_.clock->NowUnixNs(); }
@@ -140,8 +144,13 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   void Sweep(std::string cursor);
   void PutDown();
 
+  // durable_erase.cpp
+  void Erase(const std::string& sid, const StoreItem& own, const record::Session& session,
+             std::vector<record::Key> others);
+
   // durable_view.cpp
-  void GetRecord(const std::string& sid, std::function<void(Served<record::Session>)> done);
+  // erased_too: the tombstone of one is an answer, and not kNotFound.
+  void GetRecord(const std::string& sid, std::function<void(Served<record::Session>)> done, bool erased_too = false);
   SessionView ViewOf(const std::string& sid, const record::Session& session) const;
 
   // durable_ask.cpp

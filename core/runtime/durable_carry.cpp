@@ -72,6 +72,7 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
     TakenUp(sid, &error);
   };
   std::optional<record::Session> session;
+  StoreItem own;
   std::vector<std::pair<std::string, record::Thread>> threads;
   auto values = std::make_shared<std::map<Sha256, std::string>>();
   auto kept = std::make_unique<KeptSession>();
@@ -83,6 +84,7 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
       if (!read.ok()) return fail(ServiceError::Code::kInternal, read.failure().message);
       session = std::move(*read);
       kept->version = item.version;
+      own = item;
     } else if (at->kind == record::Kind::kThread) {
       Result<record::Thread> read = record::DecodeThread(item.key, item.bytes);
       if (!read.ok()) return fail(ServiceError::Code::kInternal, read.failure().message);
@@ -92,6 +94,15 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
       if (!read.ok()) return fail(ServiceError::Code::kInternal, read.failure().message);
       values->emplace(at->hash, std::move(read->bytes));
     }
+  }
+  const bool over = session && (session->ended_unix_ns > 0 || record::IsErase(session->main.status)) &&
+                    own.due_unix_ns > 0 && own.due_unix_ns <= static_cast<uint64_t>(Now());
+  if (over) {
+    std::vector<record::Key> others;
+    for (const StoreItem& item : items) {
+      if (item.key != own.key) others.push_back(item.key);
+    }
+    Erase(sid, own, *session, std::move(others));
   }
   if (!session || record::IsErase(session->main.status)) {
     return fail(ServiceError::Code::kNotFound, "there is no session " + sid);

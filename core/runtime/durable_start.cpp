@@ -175,58 +175,69 @@ void DurableSessions::Begin(StartRequest request, const Sha256& program, std::st
 // A session has this id: P-22.
 void DurableSessions::AnswerKnown(const StartRequest& request, const std::string& sid, uint64_t run,
                                   Done<StartAnswer> done) {
-  GetRecord(sid, [this, request, sid, run, done = std::move(done)](Served<record::Session> record) mutable {
-    if (record.error) {
-      // In memory, and its first commit on its way: it answers when that is there.
-      if (record.error->code != ServiceError::Code::kNotFound) return done({std::move(record.error), {}});
-      const std::lock_guard<std::mutex> lock(runtime_->mutex());
-      Session* session = runtime_->Find(sid);
-      if (session == nullptr) {
-        runtime_->Later([this, request = std::move(request), run, done = std::move(done)]() mutable {
-          StartHere(std::move(request), run, std::move(done));
-        });
-        return;
-      }
-      session->TellWhenKept([this, request = std::move(request), sid, run, done = std::move(done)](
-                                const Status&) mutable { StartHere(std::move(request), run, std::move(done)); });
-      return;
-    }
-    StartAnswer answer;
-    answer.session = ViewOf(sid, record.value);
-    if (request.on_conflict == OnConflict::kReject) {
-      return done({ServiceError{ServiceError::Code::kConflict, "there is a session with the id " + request.id,
-                                "it is " + sid, 0},
-                   {}});
-    }
-    // After a restart the newest run is the one that counts.
-    StartRequest next = request;
-    const bool restart = request.on_conflict == OnConflict::kRestart;
-    const bool was_restarted = record.value.main.cancel == record::Cancel::kTerminate;
-    if (restart || was_restarted) {
-      if (run >= kRunsMax) {
-        return done(
-            {ServiceError{ServiceError::Code::kConflict, "too many restarts under one id", "use another", 0}, {}});
-      }
-      if (was_restarted) return StartHere(std::move(next), run + 1, std::move(done));
-      if (!HasEnded(answer.session.status)) {
-        Terminate(sid, [this, next = std::move(next), run, done = std::move(done)](Served<SessionView> ended) mutable {
-          if (ended.error && ended.error->code != ServiceError::Code::kConflict) {
-            return done({std::move(ended.error), {}});
+  GetRecord(
+      sid,
+      [this, request, sid, run, done = std::move(done)](Served<record::Session> record) mutable {
+        if (record.error) {
+          // In memory, and its first commit on its way: it answers when that is there.
+          if (record.error->code != ServiceError::Code::kNotFound) return done({std::move(record.error), {}});
+          const std::lock_guard<std::mutex> lock(runtime_->mutex());
+          Session* session = runtime_->Find(sid);
+          if (session == nullptr) {
+            runtime_->Later([this, request = std::move(request), run, done = std::move(done)]() mutable {
+              StartHere(std::move(request), run, std::move(done));
+            });
+            return;
           }
-          Post([this, next = std::move(next), run, done = std::move(done)]() mutable {
-            StartHere(std::move(next), run + 1, std::move(done));
-          });
-        });
-        return;
-      }
-      return StartHere(std::move(next), run + 1, std::move(done));
-    }
-    if (request.event_name.empty()) return done({std::nullopt, std::move(answer)});
-    Send(sid, request.event_name, request.event_json, {}, 0,
-         [answer = std::move(answer), done = std::move(done)](Served<std::optional<std::string>> sent) mutable {
-           done({std::move(sent.error), std::move(answer)});
-         });
-  });
+          session->TellWhenKept([this, request = std::move(request), sid, run, done = std::move(done)](
+                                    const Status&) mutable { StartHere(std::move(request), run, std::move(done)); });
+          return;
+        }
+        if (record::IsErase(record.value.main.status) && request.on_conflict != OnConflict::kRestart &&
+            record.value.main.cancel != record::Cancel::kTerminate) {
+          return done({ServiceError{ServiceError::Code::kConflict,
+                                    "the session of the id " + request.id + " has ended, and its record is erased",
+                                    "use another id, or restart it", 0},
+                       {}});
+        }
+        StartAnswer answer;
+        answer.session = ViewOf(sid, record.value);
+        if (request.on_conflict == OnConflict::kReject) {
+          return done({ServiceError{ServiceError::Code::kConflict, "there is a session with the id " + request.id,
+                                    "it is " + sid, 0},
+                       {}});
+        }
+        // After a restart the newest run is the one that counts.
+        StartRequest next = request;
+        const bool restart = request.on_conflict == OnConflict::kRestart;
+        const bool was_restarted = record.value.main.cancel == record::Cancel::kTerminate;
+        if (restart || was_restarted) {
+          if (run >= kRunsMax) {
+            return done(
+                {ServiceError{ServiceError::Code::kConflict, "too many restarts under one id", "use another", 0}, {}});
+          }
+          if (was_restarted) return StartHere(std::move(next), run + 1, std::move(done));
+          if (!HasEnded(answer.session.status)) {
+            Terminate(sid,
+                      [this, next = std::move(next), run, done = std::move(done)](Served<SessionView> ended) mutable {
+                        if (ended.error && ended.error->code != ServiceError::Code::kConflict) {
+                          return done({std::move(ended.error), {}});
+                        }
+                        Post([this, next = std::move(next), run, done = std::move(done)]() mutable {
+                          StartHere(std::move(next), run + 1, std::move(done));
+                        });
+                      });
+            return;
+          }
+          return StartHere(std::move(next), run + 1, std::move(done));
+        }
+        if (request.event_name.empty()) return done({std::nullopt, std::move(answer)});
+        Send(sid, request.event_name, request.event_json, {}, 0,
+             [answer = std::move(answer), done = std::move(done)](Served<std::optional<std::string>> sent) mutable {
+               done({std::move(sent.error), std::move(answer)});
+             });
+      },
+      /*erased_too=*/true);
 }
 
 }  // namespace teal::runtime

@@ -67,20 +67,22 @@ SessionView DurableSessions::ViewOf(const std::string& sid, const record::Sessio
 }
 
 // On the host's thread; done on it, too.
-void DurableSessions::GetRecord(const std::string& sid, std::function<void(Served<record::Session>)> done) {
+void DurableSessions::GetRecord(const std::string& sid, std::function<void(Served<record::Session>)> done,
+                                bool erased_too) {
   const ServiceError none{ServiceError::Code::kNotFound, "there is no session " + sid, "", 0};
   if (!record::IsSid(sid)) return done({none, {}});
-  options_.store->Get({record::SessionKey(sid)}, [this, sid, none, done = std::move(done)](auto got) mutable {
-    Post([sid, none, done = std::move(done), got = std::move(got)]() mutable {
-      if (!got.ok()) return done({ErrorOf(got.failure()), {}});
-      const std::optional<StoreItem>& item = got.value()[0];
-      if (!item) return done({none, {}});
-      Result<record::Session> session = record::DecodeSession(item->key, item->bytes);
-      if (!session.ok()) return done({ErrorOf(session.failure()), {}});
-      if (record::IsErase(session->main.status)) return done({none, {}});
-      done({std::nullopt, std::move(*session)});
-    });
-  });
+  options_.store->Get({record::SessionKey(sid)},
+                      [this, sid, none, erased_too, done = std::move(done)](auto got) mutable {
+                        Post([sid, none, erased_too, done = std::move(done), got = std::move(got)]() mutable {
+                          if (!got.ok()) return done({ErrorOf(got.failure()), {}});
+                          const std::optional<StoreItem>& item = got.value()[0];
+                          if (!item) return done({none, {}});
+                          Result<record::Session> session = record::DecodeSession(item->key, item->bytes);
+                          if (!session.ok()) return done({ErrorOf(session.failure()), {}});
+                          if (record::IsErase(session->main.status) && !erased_too) return done({none, {}});
+                          done({std::nullopt, std::move(*session)});
+                        });
+                      });
 }
 
 void DurableSessions::Get(std::string sid, Done<SessionView> done) {

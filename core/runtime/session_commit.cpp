@@ -317,7 +317,7 @@ void Session::Lose(const Failure& why) {
     }
     all->clear();
   }
-  if (runtime_->events_ != nullptr) {
+  if (kept_->exists && runtime_->events_ != nullptr) {
     runtime_->later_.push_back([events = runtime_->events_, sid = sid_, why] { events->OnLost(sid, why); });
   }
   runtime_->Drop(*this);

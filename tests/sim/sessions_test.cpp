@@ -284,5 +284,50 @@ fn main() {
            60);
 }
 
+// Without faults, a step is one write, and nothing is written that nobody needs (section 9 of the protocol).
+TEST(Sessions, WriteCounts) {
+  const auto commits_of = [](const std::string& text) {
+    SessionsOptions options;
+    options.executable = Executable(std::string(kImports) + text);
+    options.faults = Rough(0);
+    options.seed = 1;
+    SessionsWorld world(options);
+    runtime::StartRequest request;
+    request.function = "main";
+    runtime::SessionView view;
+    EXPECT_TRUE(world.RunToEnd(request, kHourNs, &view));
+    return world.commits() - 1;  // the program's
+  };
+  EXPECT_EQ(commits_of("fn main() {\n  1\n}"), 1u);
+  EXPECT_EQ(commits_of("fn main() {\n  s = 0\n  for i in range(8) {\n    s = add(s, i)\n  }\n  s\n}"), 9u);
+  EXPECT_EQ(commits_of("fn main() {\n  sleep(1)\n  2\n}"), 2u);
+  // Eight calls at once are one commit, and so are the ends that come together with main's.
+  EXPECT_LE(commits_of("fn child(i) {\n  double(i)\n}\nfn main() {\n  pmap(range(8), child)\n}"), 10u);
+  // Children without effects never reach the store.
+  EXPECT_EQ(commits_of("fn child(i) {\n  i\n}\nfn main() {\n  pmap(range(50), child)\n}"), 1u);
+}
+
+// Of a session that has ended nothing is left but its tombstone, and in the end not even that.
+TEST(Sessions, NothingIsLeft) {
+  SessionsOptions options;
+  options.executable = Executable(std::string(kImports) +
+                                  "fn child(i) {\n  print(i)\n  double(i)\n}\nfn main() {\n  pmap(range(8), child)\n}");
+  options.faults = Rough(0);
+  options.seed = 1;
+  SessionsWorld world(options);
+  runtime::StartRequest request;
+  request.function = "main";
+  request.id = "one";
+  runtime::SessionView view;
+  ASSERT_TRUE(world.RunToEnd(request, kHourNs, &view));
+  const size_t with_session = world.memory().All().size();
+  EXPECT_GT(with_session, 3u);
+  world.Pass(8 * 24 * kHourNs);
+  EXPECT_EQ(world.memory().All().size(), 2u);                     // the program and the tombstone
+  ASSERT_FALSE(world.RunToEnd(request, 600'000'000'000, &view));  // it does not run again
+  world.Pass(15 * 24 * kHourNs);
+  EXPECT_EQ(world.memory().All().size(), 1u);
+}
+
 }  // namespace
 }  // namespace teal::sim

@@ -87,6 +87,10 @@ FaultCounts SessionsWorld::faults() const {
   return all;
 }
 
+uint64_t SessionsWorld::commits() const {
+  return host_->store.counters().commits;
+}
+
 void SessionsWorld::Boot() {
   host_ = std::make_unique<Host>(*this, options_.seed * 1'000'003 + ++boots_ * 17);
   wake_at_ = INT64_MAX;

@@ -76,6 +76,8 @@ class SessionsWorld {
   World& world() { return world_; }
   SimLoop& loop() { return loop_; }
   SimMemory& memory() { return memory_; }
+  // Applied, by the host of the moment.
+  uint64_t commits() const;
   uint64_t crashes() const { return crashes_; }
   FaultCounts faults() const;
 
