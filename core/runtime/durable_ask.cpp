@@ -1,6 +1,7 @@
 // What is asked of sessions from outside.
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 
 #include "core/runtime/durable.h"
 #include "core/runtime/host_alone.h"
@@ -258,7 +259,16 @@ void DurableSessions::AnswerLines(std::shared_ptr<LinesRequest> request) {
   }
   request->items.clear();
   if (!found) return request->done({ServiceError{Code::kNotFound, "there is no session " + request->sid, "", 0}, {}});
-  std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.unix_ns < b.unix_ns; });
+  // Those of one time stay in the order of their records.
+  std::vector<size_t> order(lines.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&lines](size_t x, size_t y) {
+    return lines[x].unix_ns != lines[y].unix_ns ? lines[x].unix_ns < lines[y].unix_ns : x < y;
+  });
+  std::vector<LineView> sorted;
+  sorted.reserve(lines.size());
+  for (const size_t at : order) sorted.push_back(std::move(lines[at]));
+  lines = std::move(sorted);
   size_t skip = 0;
   while (skip < lines.size() && skip < request->after_count && lines[skip].unix_ns == request->after_unix_ns) ++skip;
   lines.erase(lines.begin(), lines.begin() + static_cast<ptrdiff_t>(skip));
