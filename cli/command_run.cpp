@@ -17,21 +17,13 @@
 #include "cli/program.h"
 #include "cli/python.h"
 #include "cli/report.h"
+#include "cli/run_flags.h"
 #include "core/runtime/runtime.h"
 
 namespace teal::cli {
 namespace {
 
 using vm::Value;
-
-struct RunFlags {
-  std::string file;
-  std::string function = "main";
-  std::vector<std::string> arguments;
-  std::string memory = "none";
-  std::string move_from;
-  bool no_optimize = false;
-};
 
 // TEAL_SUSPEND=always, with TEAL_SUSPEND_SEED; TEAL_MOVE_AT=n,FILE.
 bool ReadSuspensionTests(const Globals& globals, runtime::SuspensionTests* tests, std::string* move_to) {
@@ -107,11 +99,16 @@ int ExitCodeOf(const runtime::SessionOutcome& outcome, bool interrupted) {
 }
 
 int Run(const Globals& globals, const RunFlags& flags) {
-  if (flags.memory != "none") {
+  if (flags.memory != "none" && flags.memory != "local") {
     ReportError(globals, "there is no memory \"" + flags.memory + "\" in this version",
-                "leave --memory out: nothing is kept");
+                "--memory local keeps the session; leave it out, and nothing is kept");
     return kExitUsage;
   }
+  if (flags.file.empty() && flags.resume.empty()) {
+    ReportError(globals, "which program?", "name it, as in teal run service.tl");
+    return kExitUsage;
+  }
+  if (flags.IsKept()) return RunBeside(globals, "teal-serve", globals.typed);
   runtime::RuntimeOptions options;
   std::string move_to;
   if (!ReadSuspensionTests(globals, &options.suspension, &move_to)) return kExitUsage;
@@ -188,14 +185,7 @@ int Run(const Globals& globals, const RunFlags& flags) {
 
 Command AddRun(CLI::App& app, const Globals& globals) {
   auto flags = std::make_shared<RunFlags>();
-  CLI::App* run = app.add_subcommand("run", "run a program in this process");
-  run->footer("Example: teal run service.tl -f greet '\"Ada\"'\nARG… are JSON where they parse as JSON, else strings.");
-  run->add_option("FILE", flags->file, "the program")->required();
-  run->add_option("ARG", flags->arguments, "arguments of the function");
-  run->add_option("-f,--function", flags->function, "the function to run; main if left out");
-  run->add_option("--memory", flags->memory, "what is kept: none");
-  run->add_option("--move-from", flags->move_from, "")->group("");
-  run->add_flag("--no-optimize", flags->no_optimize, "")->group("");
+  AddRunCommand(app, flags.get());
   return [flags, &globals] { return Run(globals, *flags); };
 }
 

@@ -27,6 +27,7 @@ struct Globals {
   std::string stage;
   std::string key;
   std::vector<std::string> plugins;  // of --plugin
+  std::vector<std::string> typed;    // the words of the command line
 
   // Whether what goes to stderr is coloured.
   bool ColorOnStderr() const;

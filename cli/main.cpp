@@ -60,7 +60,7 @@ int Main(std::vector<std::string> words) {
   AddHostCommands(app, &host_flags);
 
   words = WithRun(std::move(words));
-  const std::vector<std::string> as_typed = words;
+  globals.typed = words;
   KeepFromCli11(&words);
   try {
     std::vector<std::string> reversed(words.rbegin(), words.rend());
@@ -83,7 +83,7 @@ int Main(std::vector<std::string> words) {
     return kExitUsage;
   }
   const std::string chosen = app.get_subcommands().front()->get_name();
-  if (IsHostCommand(chosen)) return RunBeside(globals, "teal-serve", as_typed);
+  if (IsHostCommand(chosen)) return RunBeside(globals, "teal-serve", globals.typed);
   for (size_t i = 0; i < commands.size(); ++i) {
     if (chosen == kCommands[i]) return commands[i]();
   }

@@ -62,6 +62,20 @@ std::string ErrorText(const Value& error, bool color) {
   return text;
 }
 
+Value ErrorOfJson(const Value& from) {
+  const auto field = [&from](std::string_view name) {
+    const Value* value = from.tag() == Tag::kHash ? HashGet(*from.As<vm::Hash>(), name) : nullptr;
+    return value == nullptr ? Value() : *value;
+  };
+  const auto text = [&field](std::string_view name) {
+    Value value = field(name);
+    return value.tag() == Tag::kString ? value : vm::MakeString("");
+  };
+  Value error = vm::MakeError(text("kind"), text("message"), field("data"));
+  error.As<vm::Error>()->trace = field("trace");
+  return error;
+}
+
 std::string ErrorJson(const Value& error) {
   const vm::Error* e = error.As<vm::Error>();
   const Value trace = e->trace.IsNull() ? vm::MakeList() : e->trace;

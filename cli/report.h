@@ -14,6 +14,8 @@ std::string ToJson(const vm::Value& value);
 
 // "kind: message", then the trace, the failing line last, with the thread named where it changes. Ends with a newline.
 std::string ErrorText(const vm::Value& error, bool color);
+// The error that ErrorJson, or a host, wrote as the JSON object `from`.
+vm::Value ErrorOfJson(const vm::Value& from);
 
 // {"kind","message","data","trace":[{"function","file","line","thread"}]}.
 std::string ErrorJson(const vm::Value& error);

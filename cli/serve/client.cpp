@@ -178,10 +178,7 @@ int Command::Tell(const Value& session) {
     const Value result = ValueIn(session, "result");
     if (!result.IsNull()) PrintLine(vm::SourceForm(result));
   } else if (const Value error = ValueIn(session, "error"); !error.IsNull()) {
-    Value whole = vm::MakeError(vm::MakeString(TextIn(error, "kind")), vm::MakeString(TextIn(error, "message")),
-                                ValueIn(error, "data"));
-    whole.As<vm::Error>()->trace = ValueIn(error, "trace");
-    WriteAll(STDERR_FILENO, ErrorText(whole, globals_.ColorOnStderr()));
+    WriteAll(STDERR_FILENO, ErrorText(ErrorOfJson(error), globals_.ColorOnStderr()));
   } else {
     ReportError(globals_, "the session is " + std::string(status),
                 "see teal history " + std::string(TextIn(session, "sid")));

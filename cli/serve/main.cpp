@@ -11,6 +11,7 @@
 #include "cli/host_flags.h"
 #include "cli/serve/client.h"
 #include "cli/serve/keys_command.h"
+#include "cli/serve/run_command.h"
 #include "cli/serve/serve_command.h"
 
 namespace teal::cli {
@@ -29,6 +30,8 @@ int Main(std::vector<std::string> words) {
   app.fallthrough();
   AddGlobalFlags(app, &globals);
   AddHostCommands(app, &flags);
+  RunFlags run_flags;
+  AddRunCommand(app, &run_flags);
   KeepFromCli11(&words);
   try {
     std::vector<std::string> reversed(words.rbegin(), words.rend());
@@ -42,6 +45,10 @@ int Main(std::vector<std::string> words) {
   for (std::string* word : {&flags.sid, &flags.event, &flags.function, &flags.file, &flags.name, &flags.id})
     Unmark(word);
   CLI::App* const chosen = app.get_subcommands().front();
+  if (chosen->get_name() == "run") {
+    Unmark(&run_flags.file);
+    return RunKept(globals, run_flags);
+  }
   if (chosen->get_name() == "serve") return Serve(globals, flags);
   if (chosen->get_name() == "keys") return Keys(globals, flags, chosen->get_subcommands().front()->get_name());
   return AskHost(globals, flags, chosen->get_name());

@@ -135,7 +135,7 @@ int Serve(const Globals& globals, const HostFlags& flags) {
   StopSignal stop(project);  // before any other thread is there
   int code = kExitDone;
   const std::string name = std::filesystem::path(file).filename().string();
-  const std::unique_ptr<HostedSessions> sessions = OpenSessions(globals, loaded, name, data, &code);
+  const std::unique_ptr<HostedSessions> sessions = OpenSessions(globals, loaded, name, data, Serving::kAll, &code);
   if (sessions == nullptr) return code;
   Result<std::unique_ptr<serve::Server>> server =
       serve::Server::Start(std::move(options), &sessions->service(), keys.value().get());

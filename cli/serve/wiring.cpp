@@ -33,7 +33,7 @@ class LocalSessions : public HostedSessions {
   ~LocalSessions() override { Stop(); }
 
   // kExitDone, or reported.
-  int Open(const std::string& name, const std::string& data);
+  int Open(const std::string& name, const std::string& data, Serving serving);
   runtime::SessionService& service() override { return *sessions_; }
   void Stop() override;
 
@@ -73,7 +73,13 @@ Result<std::unique_ptr<host::Instance>> LocalSessions::OpenMemory(const std::str
   }
   const Result<const host::Plugin*> plugin = host::LoadFound(found.value(), trust);
   if (!plugin) return plugin.failure();
-  services_ = std::make_unique<host::Services>(host::ServicesOptions{});
+  host::LogOptions log;
+  log.level_min = globals_.verbose ? TEAL_LOG_DEBUG : TEAL_LOG_WARNING;
+  Result<std::shared_ptr<host::Log>> made = host::Log::Make(std::move(log));
+  if (!made) return made.failure();
+  host::ServicesOptions services;
+  services.log = std::move(*made);
+  services_ = std::make_unique<host::Services>(std::move(services));
   host::InstanceOptions options;
   options.config_json = host::ToText({{"path", data + kStoreFolder}});
   options.services = services_.get();
@@ -98,7 +104,7 @@ Result<ForeignCalls*> LocalSessions::ForeignOf(const std::shared_ptr<const vm::P
   return calls.get();
 }
 
-int LocalSessions::Open(const std::string& name, const std::string& data) {
+int LocalSessions::Open(const std::string& name, const std::string& data, Serving serving) {
   Result<std::unique_ptr<host::Instance>> memory = OpenMemory(data);
   if (!memory) return Refuse(memory.failure(), kExitUsage);
   memory_ = std::move(*memory);
@@ -107,6 +113,7 @@ int LocalSessions::Open(const std::string& name, const std::string& data) {
   options.store = store_.get();
   options.clock = &clock_;
   options.limits = loaded_.config.limits;
+  options.sweeps = serving == Serving::kAll;
   options.log = [](const std::string& line) { WriteAll(STDERR_FILENO, "teal: " + line + "\n"); };
   if (::getentropy(options.incarnation.data(), options.incarnation.size()) != 0) {
     return Refuse(Fail(FailureCode::kUnavailable, "the system gives no random numbers: " + host::ErrnoText(errno)),
@@ -114,12 +121,13 @@ int LocalSessions::Open(const std::string& name, const std::string& data) {
   }
   options.foreign_of = [this](const std::shared_ptr<const vm::Program>& program) { return ForeignOf(program); };
   sessions_ = std::make_unique<runtime::DurableSessions>(std::move(options));
-  if (!loaded_.program->imports().empty()) {
+  if (loaded_.program != nullptr && !loaded_.program->imports().empty()) {
     std::unique_ptr<runtime::PythonCalls> calls = LoadPython(globals_, loaded_, sessions_.get(), sessions_.get());
     if (calls == nullptr) return kExitUsage;
     python_[loaded_.program->hash()] = std::move(calls);
   }
   thread_ = std::thread([this] { sessions_->Run(); });
+  if (loaded_.program == nullptr) return kExitDone;
   const Status active = sessions_->Activate(name, loaded_.compiled.executable);
   return active ? static_cast<int>(kExitDone) : Refuse(active.failure(), kExitUsage);
 }
@@ -138,9 +146,10 @@ void LocalSessions::Stop() {
 }  // namespace
 
 std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const LoadedProgram& loaded,
-                                             const std::string& name, const std::string& data, int* code) {
+                                             const std::string& name, const std::string& data, Serving serving,
+                                             int* code) {
   auto sessions = std::make_unique<LocalSessions>(globals, loaded);
-  *code = sessions->Open(name, data);
+  *code = sessions->Open(name, data, serving);
   if (*code != kExitDone) return nullptr;
   return sessions;
 }

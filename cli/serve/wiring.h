@@ -10,6 +10,11 @@
 
 namespace teal::cli {
 
+enum class Serving {
+  kAll,         // whatever is due
+  kOneSession,  // what is asked for, and nothing else
+};
+
 class HostedSessions {
  public:
   virtual ~HostedSessions() = default;
@@ -18,9 +23,10 @@ class HostedSessions {
   virtual void Stop() = 0;
 };
 
-// data: the host's folder; the store is in its folder `store`. name: of the program, for people. Null: reported, and
-// *code is the exit code.
+// loaded: without a program, sessions are only gone on with. data: the host's folder; the store is in its folder
+// `store`. name: of the program, for people. Null: reported, and *code is the exit code.
 std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const LoadedProgram& loaded,
-                                             const std::string& name, const std::string& data, int* code);
+                                             const std::string& name, const std::string& data, Serving serving,
+                                             int* code);
 
 }  // namespace teal::cli

@@ -145,6 +145,7 @@ void DurableSessions::OnAlarm() {
     PutDown();
     next_put_down_ns_ = now + kPutDownEveryNs;
   }
+  if (now >= next_sweep_ns_ && !options_.sweeps) next_sweep_ns_ = INT64_MAX;
   if (now >= next_sweep_ns_ && !sweeping_) {
     sweeping_ = true;
     next_sweep_ns_ = now + static_cast<int64_t>(options_.sweep_every_ns);

@@ -42,6 +42,9 @@ struct DurableOptions {
   // A session at rest stays in memory for so long, and longer if it is to wake within that time.
   uint64_t keep_ns = 5'000'000'000;
   uint64_t sweep_every_ns = 1'000'000'000;
+  // Whether it looks for sessions that are due. Without, it goes on with those only that somebody asks for, and keeps
+  // them in memory.
+  bool sweeps = true;
   std::function<void(const std::string&)> log;  // what people who run the host should know; may be empty
   size_t carried_max = 100'000;                 // more, and starts are refused as overloaded
 };

@@ -211,6 +211,7 @@ void DurableSessions::PutDown() {
       }
       continue;
     }
+    if (!options_.sweeps) continue;  // nobody would bring it back
     if (!session.AtRest() || now - kept.quiet_since_ns < static_cast<int64_t>(options_.keep_ns)) continue;
     if (session.NextDeadline() - kSoonNs < now) continue;
     down.push_back(&session);

@@ -63,6 +63,7 @@ struct KeptSession {
   // What is on its way.
   bool in_air = false;
   bool final_in_air = false;
+  int64_t sent_ns = 0;  // before it was sent
   std::vector<ThreadRecord*> gate_in_air;
   std::vector<WhenKept> told_in_air;
   std::vector<record::Key> gone_in_air;

@@ -43,8 +43,6 @@ class SessionThread;
 namespace teal::runtime {
 
 inline constexpr uint32_t kSessionVersion = 1;  // of teal.proto.Session
-// With more threads, the time at which a session at rest is due is not looked for: it is due as one that works.
-inline constexpr size_t kExactDueThreadsMax = 256;
 inline constexpr size_t kCollectMin = 8;    // threads or futures from which on those that are over are forgotten
 inline constexpr uint64_t kLineBytes = 16;  // of a line in a record, besides its text
 

@@ -81,15 +81,16 @@ uint64_t Session::DueOfCommit() {
   const record::Constants& constants = runtime_->options_.constants;
   const int64_t now = scheduler_.clock().NowUnixNs();
   if (ended_) return static_cast<uint64_t>(now) + kept_->head.retention_ns;
-  if (kept_->head.paused) return 0;
-  if (!AtRest() || threads_.size() > kExactDueThreadsMax) {
+  if (!AtRest()) {
     if (kept_->lease_ns == 0) kept_->lease_ns = constants.lease_ns;
     kept_->lease_until_ns = now + static_cast<int64_t>(kept_->lease_ns);
+    if (kept_->head.paused) return 0;  // only resuming brings it back
     return RoundedUp(static_cast<uint64_t>(kept_->lease_until_ns), constants.due_round_ns);
   }
   kept_->lease_ns = 0;
   kept_->lease_until_ns = 0;
   kept_->quiet_since_ns = now;
+  if (kept_->head.paused) return 0;
   int64_t due = NextDeadline();
   if (kept_->head.deadline_unix_ns > 0) due = std::min(due, static_cast<int64_t>(kept_->head.deadline_unix_ns));
   return due == INT64_MAX ? 0 : static_cast<uint64_t>(std::max<int64_t>(due, 1));
@@ -261,6 +262,7 @@ std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
   kept_->gone.clear();
   kept_->wanted = false;
   kept_->in_air = true;
+  kept_->sent_ns = scheduler_.clock().NowUnixNs();
   kept_->final_in_air = ended_;
   kept_->gate_in_air = std::move(kept_->at_gate);
   kept_->at_gate.clear();
@@ -283,7 +285,16 @@ void Session::Committed(const Result<StoreCommitted>& outcome) {
   kept_->listed = true;
   const std::vector<ThreadRecord*> gate = std::move(kept_->gate_in_air);
   kept_->gate_in_air.clear();
+  // P-9: a commit that took too long is no leave to begin; the next one renews the lease.
+  const bool in_time = record::MayStartEffect(static_cast<uint64_t>(kept_->sent_ns),
+                                              static_cast<uint64_t>(scheduler_.clock().NowUnixNs()), kept_->lease_ns,
+                                              runtime_->options_.constants);
+  if (!gate.empty() && !in_time) {
+    kept_->at_gate.insert(kept_->at_gate.end(), gate.begin(), gate.end());
+    WantCommit();
+  }
   for (ThreadRecord* record : gate) {
+    if (!in_time) break;
     if (record->phase != Phase::kForeign || record->wait != WaitKind::kGate) continue;
     record->call->committed = true;
     Unpark(*record);

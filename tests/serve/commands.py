@@ -232,6 +232,31 @@ def add(case, build):
             expect(host.teal("stdout", sid), 0, "one\ntwo\n")
 
     @case
+    def a_run_that_is_kept_goes_on_where_it_was(_):
+        folder = tempfile.mkdtemp(prefix="teal-run-")
+        with open(os.path.join(folder, "a.tl"), "w", encoding="utf-8") as file:
+            file.write('fn main(n) {\n  for i in range(n) {\n    print(i)\n    sleep(0.4)\n  }\n  "end"\n}\n')
+        expect(run_teal(build, folder, "run", "--memory", "local", "a.tl", "2"), 0, '0\n1\n"end"\n')
+        same(json.loads(expect(run_teal(build, folder, "--json", "run", "--memory", "local", "a.tl", "1"), 0).stdout)["output"], "0\n")
+        expect(run_teal(build, folder, "run", "--memory", "local", "a.tl"), 2, "", "takes 1 argument")
+        expect(run_teal(build, folder, "run", "--memory", "elsewhere", "a.tl", "1"), 2, "", "no memory")
+        expect(run_teal(build, folder, "run", "--resume", "nosuch"), 4, "", "no session")
+        # Killed: what was printed before is not printed again.
+        with open(os.path.join(folder, "told"), "w+", encoding="utf-8") as told:
+            words = [os.path.join(build, "teal"), "--verbose", "run", "--memory", "local", "a.tl", "6"]
+            run = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=told, text=True)
+            same([run.stdout.readline(), run.stdout.readline()], ["0\n", "1\n"])
+            run.kill()
+            run.wait(20)
+            rest = run.stdout.read()
+            told.seek(0)
+            sid = next(line for line in told.read().splitlines() if line.startswith("teal: session ")).split()[-1]
+        resumed = expect(run_teal(build, folder, "run", "--resume", sid), 0).stdout
+        same("0\n1\n" + rest + resumed, '0\n1\n2\n3\n4\n5\n"end"\n')
+        expect(run_teal(build, folder, "run", "--resume", sid), 0)
+        shutil.rmtree(folder)
+
+    @case
     def stopping_and_stopping_at_once(_):
         with Host(build, PROGRAM) as host:
             sid = expect(host.teal("start", "slow", "60"), 0).stdout.strip()

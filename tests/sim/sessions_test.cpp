@@ -92,7 +92,7 @@ fn main() {
   s
 })",
               "56"),
-           60);
+           400);
 }
 
 TEST(Sessions, ChildrenWithSteps) {
@@ -110,7 +110,7 @@ fn main() {
   s
 })",
               "36"),
-           60);
+           200);
 }
 
 TEST(Sessions, SleepsAndTimers) {
@@ -142,7 +142,7 @@ fn main() {
   s
 })",
               "60"),
-           20);
+           200);
 }
 
 TEST(Sessions, FailuresAndCleanUp) {
@@ -170,7 +170,7 @@ fn main() {
   got
 })",
               R"(["Broken","as asked"])"),
-           40);
+           200);
 }
 
 TEST(Sessions, JoinsAndPmap) {
@@ -205,7 +205,7 @@ fn main() {
   [kind, double(5)]
 })",
               R"(["timeout",10])"),
-           40);
+           200);
 }
 
 TEST(Sessions, EventsInOrderOnceEach) {
@@ -281,7 +281,7 @@ fn main() {
   n
 })",
               "6"),
-           60);
+           200);
 }
 
 // Without faults, a step is one write, and nothing is written that nobody needs (section 9 of the protocol).
