@@ -43,8 +43,8 @@ class SessionThread;
 namespace teal::runtime {
 
 inline constexpr uint32_t kSessionVersion = 1;  // of teal.proto.Session
-inline constexpr size_t kCollectMin = 8;    // threads or futures from which on those that are over are forgotten
-inline constexpr uint64_t kLineBytes = 16;  // of a line in a record, besides its text
+inline constexpr size_t kCollectMin = 8;        // threads or futures from which on those that are over are forgotten
+inline constexpr uint64_t kLineBytes = 16;      // of a line in a record, besides its text
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
@@ -189,6 +189,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // The cell of a future of this session; null if there is none (a future of another session).
   static vm::Value FutureOf(const ThreadRecord& record);  // of its result
   FutureCell* CellOf(const vm::Value& future);
+  const FutureCell* FindCell(const vm::Value& future) const;  // null: it has none (yet)
   MadeCell* AddCell(const vm::Value& future);
   void MarkAwaited(FutureCell& cell);
   void Subscribe(FutureCell& cell, Waiter waiter);
@@ -233,10 +234,6 @@ class Session : public std::enable_shared_from_this<Session> {
   Status ResumeThread(const std::string& tid, record::Thread& from, const vm::SegmentSource& segment_of);
   Status ResumeMade(ThreadRecord& record, const record::Thread& from);
   Status ResumeEvents(const record::Session& from);
-
-  // session_collect.cpp
-  bool CanForget(const ThreadRecord& record) const;
-  void Collect();
 
   // session_event.cpp
   void GivePlaceBack(MadeCell& cell);
@@ -299,6 +296,13 @@ class Session : public std::enable_shared_from_this<Session> {
     bool operator()(const auto& a, const auto& b) const { return Tid(a) == Tid(b); }
   };
 
+  // session_collect.cpp
+  using Threads = std::unordered_set<std::unique_ptr<ThreadRecord>, ByTid, ByTid>;
+  bool CanForget(const ThreadRecord& record) const;
+  Threads::iterator Forget(Threads::iterator at);
+  void Collect();
+  void CollectResumed();
+
   // Constant after construction.
   Runtime* const runtime_;
   Scheduler& scheduler_;
@@ -318,7 +322,7 @@ class Session : public std::enable_shared_from_this<Session> {
   SessionStart start_;
   ThreadRecord* main_ = nullptr;
   std::vector<std::unique_ptr<const SpawnSite>> sites_;
-  std::unordered_set<std::unique_ptr<ThreadRecord>, ByTid, ByTid> threads_;  // by their tid
+  Threads threads_;                                      // by their tid
   std::map<const vm::Future*, MadeCell, ByName> cells_;  // of all but threads; each holds the future that is its key
   // Forgotten, until no timer refers to them.
   std::vector<decltype(threads_)::node_type> graveyard_;

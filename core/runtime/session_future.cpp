@@ -32,6 +32,17 @@ FutureCell* Session::CellOf(const Value& future) {
   return f->kind == FutureKind::kTimer ? AddCell(future) : nullptr;
 }
 
+const FutureCell* Session::FindCell(const Value& future) const {
+  const Future* f = future.As<Future>();
+  if (f->id.tag() != vm::Tag::kString) return nullptr;
+  if (f->kind == FutureKind::kThread) {
+    const auto found = threads_.find(f->id.Text());
+    return found == threads_.end() ? nullptr : &(*found)->cell;
+  }
+  const auto found = cells_.find(f);
+  return found == cells_.end() ? nullptr : &found->second;
+}
+
 MadeCell* Session::AddCell(const Value& future) {
   const Future* f = future.As<Future>();
   assert(f->kind != FutureKind::kThread);

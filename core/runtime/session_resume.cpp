@@ -69,6 +69,7 @@ Status Session::ResumeThread(const std::string& tid, record::Thread& from, const
   record.foreign_name = true;
   record.stored = owner != nullptr;
   record.spawn_step = from.step;
+  if (owner != nullptr) ++owner->living_children;
   record.started = from.course.begun;
   record.cancel_requested = from.cancel != record::Cancel::kNo;
   record.cancel_raised = from.course.cancel_raised;
@@ -232,9 +233,11 @@ Status Session::Resume(record::Session session, std::vector<std::pair<std::strin
   }
   std::sort(failed.begin(), failed.end(), [](const FutureCell* a, const FutureCell* b) { return a->order < b->order; });
   failures_ = std::move(failed);
+  CollectResumed();
+  graveyard_.clear();  // no timer was set for what has ended
   for (const auto& [tid, thread] : threads) {
-    ThreadRecord* record = threads_.find(tid)->get();
-    if (record->phase != Phase::kEnded) scheduler_.MakeReady(record);
+    const auto found = threads_.find(tid);
+    if (found != threads_.end() && (*found)->phase != Phase::kEnded) scheduler_.MakeReady(found->get());
   }
   EndIfOver();
   return Unit{};
