@@ -70,7 +70,7 @@ void Session::CollectResumed() {
       if (!value.IsHeap()) continue;
       if (value.tag() == vm::Tag::kFuture) reach(FindCell(value));
       if (!vm::HoldsValues(value.tag())) continue;
-      vm::ForEachChild(value.As<vm::Object>(), [&](const Value& part) { values.push_back(&part); });
+      vm::ForEachChild(value.AsObject(), [&](const Value& part) { values.push_back(&part); });
     }
   };
   for (const auto& record : threads_) {
