@@ -105,7 +105,7 @@ int Run(const Globals& globals, const RunFlags& flags) {
     return kExitUsage;
   }
   if (flags.file.empty() && flags.resume.empty()) {
-    ReportError(globals, "which program?", "name it, as in teal run service.tl");
+    ReportError(globals, "which program? name it, as in teal run service.tl", "see teal run --help");
     return kExitUsage;
   }
   if (flags.IsKept()) return RunBeside(globals, "teal-serve", globals.typed);
