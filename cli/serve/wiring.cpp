@@ -30,7 +30,10 @@ constexpr char kStoreFolder[] = "/store";
 class LocalSessions : public HostedSessions {
  public:
   LocalSessions(const Globals& globals, const LoadedProgram& loaded) : globals_(globals), loaded_(loaded) {}
-  ~LocalSessions() override { Stop(); }
+  ~LocalSessions() override {
+    Stop();
+    store_.reset();  // what is still in the memory answers to the sessions
+  }
 
   // kExitDone, or reported.
   int Open(const std::string& name, const std::string& data, Serving serving);

@@ -122,19 +122,13 @@ void DurableSessions::SetAlarm() {
   int64_t next = std::min(next_sweep_ns_, next_put_down_ns_);
   if (sweeping_) next = next_put_down_ns_;
   if (!upcoming_.empty()) next = std::min(next, upcoming_.begin()->first);
-  for (const auto& [sid, all] : waiting_) {
-    for (const Waiting& one : all) next = std::min(next, one.until_ns);
-  }
-  for (const auto& [sid, all] : following_) {
-    for (const Following& one : all) next = std::min(next, one.until_ns);
-  }
-  runtime_->SetAlarm(next);
+  runtime_->SetAlarm(std::min(next, next_expiry_ns_));
 }
 
 void DurableSessions::OnAlarm() {
   if (stopped_) return;
   const int64_t now = Now();
-  Expire(now);
+  if (now >= next_expiry_ns_) Expire(now);
   while (!upcoming_.empty() && upcoming_.begin()->first <= now) {
     const std::string sid = upcoming_.begin()->second;
     upcoming_.erase(upcoming_.begin());

@@ -158,6 +158,7 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
 
   // durable_ask.cpp
   void Change(std::string sid, std::function<std::optional<ServiceError>(Session&)> change, Done<SessionView> done);
+  void WaitUntil(int64_t unix_ns);  // somebody does
   void Expire(int64_t now);
   struct LinesRequest;
   void LinesPage(std::shared_ptr<LinesRequest> request, std::string page);
@@ -187,6 +188,7 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   std::unordered_map<std::string, std::vector<Following>> following_;  // for their next commit
   std::multimap<int64_t, std::string> upcoming_;                       // due soon, and not in memory
   std::unordered_map<std::string, int64_t> upcoming_of_;
+  int64_t next_expiry_ns_ = INT64_MAX;  // of those who wait or follow, or a little later
   int64_t next_sweep_ns_ = 0;
   int64_t next_put_down_ns_ = 0;
   uint64_t agains_ = 0;

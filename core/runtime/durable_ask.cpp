@@ -275,7 +275,7 @@ void DurableSessions::AnswerLines(std::shared_ptr<LinesRequest> request) {
   if (lines.empty() && !ended && Now() < request->until_ns && !stopped_) {
     // Again after its next commit, or when the time is over.
     following_[request->sid].push_back({request->until_ns, [this, request] { LinesPage(request, {}); }});
-    return SetAlarm();
+    return WaitUntil(request->until_ns);
   }
   LinesAnswer answer;
   answer.ended = ended && lines.size() <= request->limit;

@@ -85,8 +85,9 @@ void DurableSessions::StartFor(const std::string& key, SessionStart start, const
 
 void DurableSessions::Again(std::function<void()> call) {
   const std::string name = "again " + std::to_string(++agains_);
-  following_[name].push_back({Now() + kAskAgainNs, std::move(call)});
-  SetAlarm();
+  const int64_t then = Now() + kAskAgainNs;
+  following_[name].push_back({then, std::move(call)});
+  WaitUntil(then);
 }
 
 }  // namespace teal::runtime

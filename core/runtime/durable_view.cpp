@@ -10,6 +10,8 @@ namespace teal::runtime {
 
 namespace {
 
+constexpr int64_t kExpireEveryNs = 10'000'000;
+
 std::string JsonOf(const vm::Value& value) {
   std::string text;
   vm::Value error;
@@ -107,7 +109,7 @@ void DurableSessions::Wait(std::string sid, uint64_t timeout_ns, Done<SessionVie
       done(std::move(view));
     };
     waiting_[sid].push_back({until, once});
-    SetAlarm();
+    WaitUntil(until);
     GetRecord(sid, [this, sid, once](Served<record::Session> record) {
       if (record.error) return once({std::move(record.error), {}});
       SessionView view = ViewOf(sid, record.value);
@@ -116,12 +118,24 @@ void DurableSessions::Wait(std::string sid, uint64_t timeout_ns, Done<SessionVie
   });
 }
 
-// Waits that are over without an end.
+void DurableSessions::WaitUntil(int64_t unix_ns) {
+  next_expiry_ns_ = std::min(next_expiry_ns_, unix_ns);
+  SetAlarm();
+}
+
+// Waits that are over without an end. All are looked at, so that it is not done for each alone.
 void DurableSessions::Expire(int64_t now) {
+  next_expiry_ns_ = INT64_MAX;
+  const auto keep = [this, now](int64_t until_ns) {
+    next_expiry_ns_ = std::min(next_expiry_ns_, std::max(until_ns, now + kExpireEveryNs));
+  };
   std::vector<std::pair<std::string, Waiting>> over;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     std::erase_if(at->second, [&](Waiting& one) {
-      if (one.until_ns > now) return false;
+      if (one.until_ns > now) {
+        keep(one.until_ns);
+        return false;
+      }
       over.emplace_back(at->first, std::move(one));
       return true;
     });
@@ -136,7 +150,10 @@ void DurableSessions::Expire(int64_t now) {
   std::vector<Following> looks;
   for (auto at = following_.begin(); at != following_.end();) {
     std::erase_if(at->second, [&](Following& one) {
-      if (one.until_ns > now) return false;
+      if (one.until_ns > now) {
+        keep(one.until_ns);
+        return false;
+      }
       looks.push_back(std::move(one));
       return true;
     });
