@@ -58,7 +58,6 @@ struct KeptSession {
   std::vector<WhenKept> told;  // of the next commit
   bool wanted = false;         // stands among those that want a commit
   int64_t wanted_since_ns = 0;
-  bool renew = false;  // the lease alone is reason enough for a commit
 
   // What is on its way.
   bool in_air = false;

@@ -237,7 +237,6 @@ Status Session::MoveLines(ThreadRecord& record, std::vector<StoreWrite>* writes)
 std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
   assert(kept_ != nullptr && !kept_->in_air && !kept_->lost);
   kept_->wanted = true;  // what changes while the commit is made is in it
-  kept_->renew = false;
   std::vector<std::vector<StoreWrite>> commits;
   Status built = BuildCommit(&commits);
   if (!built.ok()) {

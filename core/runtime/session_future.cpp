@@ -20,16 +20,11 @@ Value Session::FutureOf(const ThreadRecord& record) {
 }
 
 FutureCell* Session::CellOf(const Value& future) {
-  const Future* f = future.As<Future>();
-  if (f->id.tag() != vm::Tag::kString) return nullptr;
-  if (f->kind == FutureKind::kThread) {
-    const auto found = threads_.find(f->id.Text());
-    return found == threads_.end() ? nullptr : &(*found)->cell;
-  }
-  const auto found = cells_.find(f);
-  if (found != cells_.end()) return &found->second;
+  if (const FutureCell* found = FindCell(future)) return const_cast<FutureCell*>(found);
   // A timer needs no cell before somebody waits for it. All others have had one since they were made.
-  return f->kind == FutureKind::kTimer ? AddCell(future) : nullptr;
+  const Future* f = future.As<Future>();
+  const bool is_timer = f->kind == FutureKind::kTimer && f->id.tag() == vm::Tag::kString;
+  return is_timer ? AddCell(future) : nullptr;
 }
 
 const FutureCell* Session::FindCell(const Value& future) const {
