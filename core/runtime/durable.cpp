@@ -185,6 +185,11 @@ ServiceCounters DurableSessions::Counters() const {
   counters.commit_bytes = store.bytes;
   counters.sessions_in_memory = carried_;
   counters.sweep_lag_ns = sweep_lag_ns_;
+  const std::lock_guard<std::mutex> lock(runtime_->mutex());
+  const Scheduler& scheduler = runtime_->scheduler();
+  counters.steps = scheduler.calls_ended();
+  counters.queued = scheduler.ReadyCount();
+  counters.timer_lag_ns = static_cast<uint64_t>(std::max<int64_t>(scheduler.timer_lag_ns(), 0));
   return counters;
 }
 

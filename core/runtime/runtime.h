@@ -139,6 +139,7 @@ class Runtime {
   // What follows needs the mutex.
   std::mutex& mutex();
   Session* Find(std::string_view sid);
+  const Scheduler& scheduler() const { return *scheduler_; }
   // A new session that is kept; its first commit makes its record. Precondition: the id is not in memory.
   Session* Carry(SessionStart start, std::unique_ptr<KeptSession> kept);
   // Goes on with a session that the store has.

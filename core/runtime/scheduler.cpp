@@ -75,6 +75,7 @@ void Scheduler::SetTimer(Timer timer) {
 void Scheduler::CallEnded() {
   assert(calls_in_flight_ > 0);
   --calls_in_flight_;
+  ++calls_ended_;
   if (main_idle_) Wake();
 }
 
@@ -150,6 +151,7 @@ bool Scheduler::FireDue() {
       continue;
     }
     fired = true;
+    timer_lag_ns_ = now - timer.due_ns;
     timer.session->TimerFired(timer);
   }
   return fired;

@@ -74,6 +74,10 @@ class Scheduler {
   void Forget(const Session* session);
   void CallStarted() { ++calls_in_flight_; }
   void CallEnded();
+  // Threads that could run now; how late the last timer fired; foreign calls that have ended so far.
+  size_t ReadyCount() const { return fresh_.size() + waiting_; }
+  int64_t timer_lag_ns() const { return timer_lag_ns_; }
+  uint64_t calls_ended() const { return calls_ended_; }
 
   // Runs until finished(). idle() is called without the mutex once a wait has lasted for kIdleAfter, and before
   // stuck(). stuck() is called when nothing can
@@ -99,7 +103,6 @@ class Scheduler {
     uint64_t turn;  // when it became ready
   };
 
-  size_t ReadyCount() const { return fresh_.size() + waiting_; }
   ThreadRecord* Next();
   void RunOne(ThreadRecord* record, std::unique_lock<std::mutex>& lock);
   void Help();
@@ -124,6 +127,8 @@ class Scheduler {
   uint64_t timers_set_ = 0;
   size_t void_timers_ = 0;
   size_t calls_in_flight_ = 0;
+  uint64_t calls_ended_ = 0;
+  int64_t timer_lag_ns_ = 0;
   size_t running_ = 0;  // slices
   bool main_idle_ = false;
   bool main_carries_calls_ = false;  // idle, within foreign_->WaitHere
