@@ -26,8 +26,8 @@ struct ThreadRecord;
 
 // A commit that would be due waits for what else runs in its session, so that one commit takes it all; at most so long.
 inline constexpr int64_t kCommitWaitNs = 2'000'000;
-// Threads that changed and are not in the store yet: more, and the session waits for its commit before it goes on. A
-// commit takes a record for each.
+// With so many threads that changed, the commit is made at once. It takes a record for each, and what a single slice
+// changes besides: a session for which the store's commit_ops_max is too little fails with `limit`.
 inline constexpr size_t kChangedThreadsMax = 400;
 // Of a commit of the store; values (segments of states) that find no room in it go before it.
 inline constexpr uint64_t kCommitSlackBytes = 64 << 10;
@@ -65,13 +65,12 @@ struct KeptSession {
   int64_t sent_ns = 0;  // before it was sent
   std::vector<ThreadRecord*> gate_in_air;
   std::vector<WhenKept> told_in_air;
-  std::vector<record::Key> gone_in_air;
 
   int64_t lease_until_ns = 0;  // 0: none is held
   uint64_t lease_ns = 0;
   int64_t quiet_since_ns = 0;
-  bool lost =
-      false;  // fenced, or the store failed: nothing more is written, and it goes as soon as nothing refers to it
+  // Fenced, or the store failed: nothing more is written, and it goes as soon as nothing refers to it.
+  bool lost = false;
 };
 
 }  // namespace teal::runtime

@@ -210,6 +210,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // session_move.cpp, session_take_up.cpp
   Status TakeUpThread(const proto::SessionThread& from, const vm::SegmentSource& segments);
   Status TakeUpCells(const proto::Session& from);
+  // A cell for a written future, which no thread's is; kCorrupt if it is there already.
+  Result<MadeCell*> ReadCell(std::string_view written);
   Status TakeUpOutcome(const proto::SessionOutcome& from, FutureCell* cell);
 
   // session_commit.cpp

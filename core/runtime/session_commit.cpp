@@ -1,6 +1,7 @@
 // How a session gets into its store, and what waits for that (core/runtime/kept.h).
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 #include "core/base/mutant.h"
 #include "core/runtime/record_codec.h"
@@ -118,6 +119,12 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
   const uint64_t due = DueOfCommit();
   std::vector<vm::Segment> segments;
   std::vector<StoreWrite> writes;
+  // First what moves out of the records that are encoded next.
+  std::vector<StoreWrite> pieces;
+  for (ThreadRecord* record : kept_->changed) {
+    if (record->kept == nullptr || record->kept->line_bytes <= record::kOutputBytesMax) continue;
+    if (Status s = MoveLines(*record, &pieces); !s.ok()) return s;
+  }
   record::Session session;
   if (Status s = EncodeSession(&segments, &session); !s.ok()) return s;
   const auto put = [&writes](Key key, Result<std::string> bytes) -> Status {
@@ -135,9 +142,6 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
   if (writes[0].condition == StoreCondition::kVersion) writes[0].expected = kept_->version;
   writes[0].due_unix_ns = TEAL_MUTANT("commit_without_due") ? 0 : due;
   for (ThreadRecord* record : kept_->changed) {
-    if (record->kept != nullptr && record->kept->line_bytes > record::kOutputBytesMax) {
-      if (Status s = MoveLines(*record, &writes); !s.ok()) return s;
-    }
     if (record == main_) continue;
     record::Thread thread;
     if (Status s = EncodeThread(*record, &segments, &thread); !s.ok()) return s;
@@ -145,14 +149,7 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
     if (Status s = put(key, record::Encode(key, thread)); !s.ok()) return s;
     record->stored = true;
   }
-  if (main_->kept != nullptr && session.main.pieces != main_->kept->pieces) {
-    // Its lines moved to a piece after it was encoded.
-    session.main.lines = main_->kept->lines;
-    session.main.pieces = main_->kept->pieces;
-    Result<std::string> bytes = record::Encode(session_key, session);
-    if (!bytes.ok()) return bytes.failure();
-    writes[0].bytes = std::move(*bytes);
-  }
+  std::move(pieces.begin(), pieces.end(), std::back_inserter(writes));
   for (const Key& key : kept_->gone) {
     StoreWrite& write = writes.emplace_back();
     write.kind = StoreWrite::Kind::kDelete;

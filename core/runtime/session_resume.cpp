@@ -29,18 +29,10 @@ void Session::KeepIn(std::unique_ptr<KeptSession> kept) {
 
 Status Session::ResumeMade(ThreadRecord& record, const record::Thread& from) {
   for (const record::Made& one : from.made) {
-    Result<Value> future = vm::DecodeValue(one.future, program_.get());
-    if (!future.ok()) return future.failure();
-    if (future->tag() != vm::Tag::kFuture) return Damaged("a future that is none");
-    const vm::Future* f = future->As<vm::Future>();
-    if (f->kind == vm::FutureKind::kThread || f->id.tag() != vm::Tag::kString) return Damaged("an unknown future");
-    vm::Share(*future);
-    const auto [place, added] = cells_.try_emplace(f);
-    if (!added) return Damaged("a future that is there twice");
-    MadeCell& cell = place->second;
-    cell.kind = f->kind;
+    Result<MadeCell*> read = ReadCell(one.future);
+    if (!read.ok()) return read.failure();
+    MadeCell& cell = **read;
     cell.made_ns = static_cast<int64_t>(one.made_unix_ns);
-    cell.future = *future;
     cell.maker = &record;
     cell.awaited = one.awaited;
     record.made.push_back(&cell);

@@ -98,22 +98,29 @@ Status Session::TakeUpThread(const proto::SessionThread& from, const vm::Segment
   return Unit{};
 }
 
+Result<MadeCell*> Session::ReadCell(std::string_view written) {
+  Result<Value> future = vm::DecodeValue(written, program_.get());
+  if (!future.ok()) return future.failure();
+  if (future->tag() != vm::Tag::kFuture) return Damaged("a future that is none");
+  const vm::Future* f = future->As<vm::Future>();
+  if (f->kind == vm::FutureKind::kThread || f->id.tag() != vm::Tag::kString) return Damaged("an unknown future");
+  vm::Share(*future);
+  const auto [place, added] = cells_.try_emplace(f);
+  if (!added) return Damaged("a future that is there twice");
+  MadeCell& cell = place->second;
+  cell.kind = f->kind;
+  cell.future = std::move(*future);
+  return &cell;
+}
+
 // First all cells, then what ties them together: a timeout may be of any other.
 Status Session::TakeUpCells(const proto::Session& from) {
   std::vector<MadeCell*> pending_timeouts;
   for (const proto::SessionCell& cell : from.cells()) {
-    Result<Value> future = vm::DecodeValue(cell.future(), program_.get());
-    if (!future.ok()) return future.failure();
-    if (future->tag() != vm::Tag::kFuture) return Damaged("a future that is none");
-    const vm::Future* f = future->As<vm::Future>();
-    if (f->kind == vm::FutureKind::kThread || f->id.tag() != vm::Tag::kString) return Damaged("an unknown future");
-    vm::Share(*future);
-    const auto [place, added] = cells_.try_emplace(f);
-    if (!added) return Damaged("a future that is there twice");
-    MadeCell& taken = place->second;
-    taken.kind = f->kind;
+    Result<MadeCell*> read = ReadCell(cell.future());
+    if (!read.ok()) return read.failure();
+    MadeCell& taken = **read;
     taken.made_ns = cell.made_unix_ns();
-    taken.future = *future;
     if (Status s = TakeUpOutcome(cell.outcome(), &taken); !s.ok()) return s;
     if (taken.kind == vm::FutureKind::kTimeout) pending_timeouts.push_back(&taken);
   }
