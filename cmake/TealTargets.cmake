@@ -16,6 +16,8 @@ function(teal_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE teal_settings ${ARG_LINK} GTest::gtest GTest::gtest_main)
+  # What a test calls is optimised; the test itself compiles in two thirds of the time without.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
   target_compile_definitions(${name} PRIVATE TEAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TEAL_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
