@@ -81,26 +81,18 @@ void DurableSessions::Stop() {
 }
 
 void DurableSessions::Post(std::function<void()> call) {
-  const std::lock_guard<std::mutex> lock(runtime_->mutex());
-  runtime_->Later(std::move(call));
+  runtime_->Post(std::move(call));
 }
 
-void DurableSessions::OnEnded(const std::string& sid) {
+void DurableSessions::OnEnded(const std::string& sid, const record::Session& session) {
   OnCommitted(sid);
-  GetRecord(sid, [this, sid](Served<record::Session> record) {
-    Served<SessionView> view{record.error, {}};
-    if (!record.error) {
-      view.value = ViewOf(sid, record.value);
-      if (view.value.status == ViewStatus::kDone) ++ended_done_;
-      if (view.value.status == ViewStatus::kFailed) ++ended_failed_;
-      if (view.value.status == ViewStatus::kCancelled || view.value.status == ViewStatus::kTerminated) {
-        ++ended_cancelled_;
-      }
-    }
-    const auto all = waiting_.extract(sid);
-    if (all.empty()) return;
-    for (Waiting& one : all.mapped()) one.done(view);
-  });
+  const Served<SessionView> view{std::nullopt, ViewOf(sid, session)};
+  if (view.value.status == ViewStatus::kDone) ++ended_done_;
+  if (view.value.status == ViewStatus::kFailed) ++ended_failed_;
+  if (view.value.status == ViewStatus::kCancelled || view.value.status == ViewStatus::kTerminated) ++ended_cancelled_;
+  const auto all = waiting_.extract(sid);
+  if (all.empty()) return;
+  for (Waiting& one : all.mapped()) one.done(view);
 }
 
 void DurableSessions::OnCommitted(const std::string& sid) {

@@ -122,7 +122,7 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   int64_t Now() const { return options_.clock->NowUnixNs(); }
 
   // KeepEvents
-  void OnEnded(const std::string& sid) override;
+  void OnEnded(const std::string& sid, const record::Session& session) override;
   void OnCommitted(const std::string& sid) override;
   void OnLost(const std::string& sid, const Failure& why) override;
   void OnAlarm() override;

@@ -23,6 +23,7 @@ struct ForeignCall {
   double timeout_seconds = 0;    // 0: none
   double heartbeat_seconds = 0;  // 0: none
   float priority = 0;            // of calls that wait, the larger goes first
+  bool gather = false;           // it may wait for others until Flush, so that they are sent together
 };
 
 struct ForeignOutcome {
@@ -40,6 +41,8 @@ class ForeignCalls {
   // Gives a number for Cancel. `done` is called once, from any OS thread, also before Start returns. The runtime's
   // lock is not held during Start.
   virtual uint64_t Start(const ForeignCall& call, std::function<void(ForeignOutcome)> done) = 0;
+  // Sends what was gathered. From any OS thread.
+  virtual void Flush() {}
   // The call is no longer wanted: it is told, has the grace to end, and still ends with `done`, which is not called
   // from within Cancel. Nothing happens if it has ended.
   virtual void Cancel(uint64_t number, double grace_seconds) = 0;

@@ -149,6 +149,7 @@ uint64_t PythonCalls::Start(const ForeignCall& call, std::function<void(ForeignO
   request.context.attempt = call.attempt;
   request.context.secrets = std::move(encoded.secrets);
   request.priority = call.priority;
+  request.gather = call.gather;
   request.timeout = Duration(call.timeout_seconds);
   request.heartbeat_timeout = Duration(call.heartbeat_seconds);
   if (call.timeout_seconds > 0) {

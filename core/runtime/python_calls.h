@@ -35,6 +35,7 @@ class PythonCalls : public ForeignCalls, private WorkerEvents {
   Result<WorkerLoadReport> Load();
 
   uint64_t Start(const ForeignCall& call, std::function<void(ForeignOutcome)> done) override;
+  void Flush() override { pool_->Flush(); }
   void Cancel(uint64_t number, double grace_seconds) override;
   int PositionOf(uint16_t import, std::string_view parameter) const override;
   bool CanWaitHere() const override { return true; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -95,8 +96,8 @@ struct RuntimeOptions {
 class KeepEvents {
  public:
   virtual ~KeepEvents() = default;
-  // Its record says that it ended; it is no longer in memory.
-  virtual void OnEnded(const std::string& sid) = 0;
+  // Its record, as given, says that it ended; it is no longer in memory.
+  virtual void OnEnded(const std::string& sid, const record::Session& session) = 0;
   // Something of it was committed that people may look at.
   virtual void OnCommitted(const std::string& sid) = 0;
   // It is no longer in memory, because another host has it or the store failed; what the store has is still there.
@@ -152,6 +153,17 @@ class Runtime {
   // Called without the mutex by the OS thread that serves, in order.
   void Later(std::function<void()> call);
 
+  // From any OS thread, without the mutex: the OS thread that serves takes in all that has come at once, so that who
+  // brings something does not wait for the mutex, and a batch wakes that thread once.
+  void Post(std::function<void()> call);  // as Later
+  struct LandedCall {
+    std::shared_ptr<Session> session;
+    ThreadRecord* record;
+    uint32_t generation;
+    ForeignOutcome outcome;
+  };
+  void Land(LandedCall call);
+
   // Runs until all sessions have ended, or one has been written down (SuspensionTests::move_at). For one OS thread.
   void Run();
   // What was written down, if so.
@@ -172,8 +184,20 @@ class Runtime {
   Session* Keep(std::shared_ptr<Session> session);
   int64_t ServeReady(std::unique_lock<std::mutex>& lock);
   bool Between(std::unique_lock<std::mutex>& lock);
-  void SendCommit(std::shared_ptr<Session> session, std::shared_ptr<std::vector<std::vector<StoreWrite>>> commits,
-                  size_t at);
+  using Commits = std::shared_ptr<std::vector<std::vector<StoreWrite>>>;
+  struct LandedCommit {
+    std::shared_ptr<Session> session;
+    Commits commits;
+    size_t at;
+    Result<StoreCommitted> outcome;
+  };
+  template <typename T>
+  void Land(std::vector<T>* among, T one);
+  bool TakeIn();
+  bool MayCommit() const;
+  void Gathers(ForeignCalls* foreign);
+  bool SendCommits(std::unique_lock<std::mutex>& lock);
+  void SendCommit(std::shared_ptr<Session> session, Commits commits, size_t at);
   // What limits an import or function of a program, in all sessions of this process.
   Limiter* LimiterOf(const vm::Program& program, bool is_import, uint32_t index, const std::string& name,
                      const LimitPolicy& policy);
@@ -193,15 +217,23 @@ class Runtime {
   uint64_t suspensions_ = 0;
   std::string moved_;
   // With a store.
-
   KeepEvents* events_ = nullptr;
   uint64_t commits_made_ = 0;
   std::vector<std::shared_ptr<Session>> wanting_;  // a commit
   std::vector<std::shared_ptr<Session>> left_;     // dropped; until nothing refers to them
   std::vector<std::function<void()>> later_;
+  std::vector<ForeignCalls*> gathering_;  // have calls that Flush is to send
+  size_t gathered_ = 0;                   // calls, of all of them
   bool stopping_ = false;
   int64_t alarm_ns_ = INT64_MAX;
   size_t commits_in_air_ = 0;
+
+  std::mutex landed_mutex_;  // taken after the scheduler's, if both are
+  std::atomic<bool> any_landed_{false};
+  // Guarded by landed_mutex_.
+  std::vector<LandedCall> landed_calls_;
+  std::vector<LandedCommit> landed_commits_;
+  std::vector<std::function<void()>> posted_;
 };
 
 }  // namespace teal::runtime

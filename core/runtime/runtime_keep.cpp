@@ -1,6 +1,7 @@
 // The runtime of sessions that are kept in a store: commits on their way, sessions that come and go.
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 #include "core/runtime/scheduler.h"
 #include "core/runtime/session.h"
@@ -50,34 +51,104 @@ void Runtime::Later(std::function<void()> call) {
   scheduler_->WakeIfIdle();
 }
 
+template <typename T>
+void Runtime::Land(std::vector<T>* among, T one) {
+  {
+    const std::lock_guard<std::mutex> lock(landed_mutex_);
+    among->push_back(std::move(one));
+    if (any_landed_.exchange(true)) return;  // who brought the first has woken, or will wake, who serves
+  }
+  const std::lock_guard<std::mutex> lock(scheduler_->mutex());
+  scheduler_->WakeIfIdle();
+}
+
+void Runtime::Land(LandedCall call) {
+  Land(&landed_calls_, std::move(call));
+}
+
+void Runtime::Post(std::function<void()> call) {
+  Land(&posted_, std::move(call));
+}
+
+bool Runtime::TakeIn() {
+  if (!any_landed_) return false;
+  std::vector<LandedCall> calls;
+  std::vector<LandedCommit> commits;
+  {
+    const std::lock_guard<std::mutex> lock(landed_mutex_);
+    calls.swap(landed_calls_);
+    commits.swap(landed_commits_);
+    std::move(posted_.begin(), posted_.end(), std::back_inserter(later_));
+    posted_.clear();
+    any_landed_ = false;
+  }
+  for (LandedCommit& landed : commits) {
+    if (landed.at + 1 < landed.commits->size() && landed.outcome.ok() && landed.outcome->applied) {
+      // Not from here: the memory is called without the mutex.
+      later_.push_back([this, landed] { SendCommit(landed.session, landed.commits, landed.at + 1); });
+      continue;
+    }
+    --commits_in_air_;
+    landed.session->Committed(landed.outcome);
+  }
+  for (LandedCall& landed : calls) {
+    landed.session->CallLanded(*landed.record, landed.generation, std::move(landed.outcome));
+  }
+  return true;
+}
+
+// A call was given to it that may wait for Flush.
+void Runtime::Gathers(ForeignCalls* foreign) {
+  ++gathered_;
+  if (std::find(gathering_.begin(), gathering_.end(), foreign) == gathering_.end()) gathering_.push_back(foreign);
+}
+
+// Whether what wants a commit has been gathered for long enough (kTogetherMax, kTogetherNs).
+bool Runtime::MayCommit() const {
+  if (wanting_.empty()) return false;
+  if (scheduler_->ReadyCount() == 0 || wanting_.size() >= kTogetherMax) return true;
+  return scheduler_->clock().NowUnixNs() - wanting_.front()->kept()->wanted_since_ns >= kTogetherNs;
+}
+
+bool Runtime::SendCommits(std::unique_lock<std::mutex>& lock) {
+  std::vector<std::shared_ptr<Session>> due;
+  size_t kept = 0;
+  for (std::shared_ptr<Session>& session : wanting_) {
+    if (session->kept()->lost || session->kept()->in_air || !session->kept()->wanted) continue;
+    if (session->CommitIsDue()) {
+      due.push_back(std::move(session));
+    } else {
+      wanting_[kept++] = std::move(session);
+    }
+  }
+  wanting_.resize(kept);
+  if (due.empty()) return false;
+  std::vector<Commits> commits;
+  commits.reserve(due.size());
+  for (const std::shared_ptr<Session>& session : due) {
+    commits.push_back(std::make_shared<std::vector<std::vector<StoreWrite>>>(session->MakeCommit()));
+  }
+  commits_in_air_ += due.size();
+  lock.unlock();
+  for (size_t i = 0; i < due.size(); ++i) SendCommit(std::move(due[i]), std::move(commits[i]), 0);
+  lock.lock();
+  return true;
+}
+
 // What is to be done between two slices. Gives whether anything was.
 bool Runtime::Between(std::unique_lock<std::mutex>& lock) {
-  bool did = false;
+  bool did = TakeIn();
   for (const std::shared_ptr<Session>& session : left_) scheduler_->Forget(session.get());
   left_.clear();
-  if (!wanting_.empty()) {
-    std::vector<std::shared_ptr<Session>> due;
-    size_t kept = 0;
-    for (std::shared_ptr<Session>& session : wanting_) {
-      if (session->kept()->lost || session->kept()->in_air || !session->kept()->wanted) continue;
-      if (session->CommitIsDue()) {
-        due.push_back(std::move(session));
-      } else {
-        wanting_[kept++] = std::move(session);
-      }
-    }
-    wanting_.resize(kept);
-    if (!due.empty()) {
-      std::vector<std::shared_ptr<std::vector<std::vector<StoreWrite>>>> commits;
-      for (const std::shared_ptr<Session>& session : due) {
-        commits.push_back(std::make_shared<std::vector<std::vector<StoreWrite>>>(session->MakeCommit()));
-      }
-      commits_in_air_ += due.size();
-      lock.unlock();
-      for (size_t i = 0; i < due.size(); ++i) SendCommit(std::move(due[i]), std::move(commits[i]), 0);
-      lock.lock();
-      did = true;
-    }
+  if (MayCommit() && SendCommits(lock)) did = true;
+  if (gathered_ > 0 && (scheduler_->ReadyCount() == 0 || gathered_ >= kTogetherMax)) {
+    const std::vector<ForeignCalls*> foreign = std::move(gathering_);
+    gathering_.clear();
+    gathered_ = 0;
+    lock.unlock();
+    for (ForeignCalls* one : foreign) one->Flush();
+    lock.lock();
+    did = true;
   }
   if (events_ != nullptr && scheduler_->clock().NowUnixNs() >= alarm_ns_) {
     alarm_ns_ = INT64_MAX;
@@ -95,18 +166,11 @@ bool Runtime::Between(std::unique_lock<std::mutex>& lock) {
 }
 
 // Without the mutex: the store may answer at once.
-void Runtime::SendCommit(std::shared_ptr<Session> session,
-                         std::shared_ptr<std::vector<std::vector<StoreWrite>>> commits, size_t at) {
+void Runtime::SendCommit(std::shared_ptr<Session> session, Commits commits, size_t at) {
   std::vector<StoreWrite> writes = std::move((*commits)[at]);
-  options_.store->Commit(std::move(writes), [this, session, commits, at](Result<StoreCommitted> outcome) {
-    const std::lock_guard<std::mutex> guard(scheduler_->mutex());
-    if (at + 1 < commits->size() && outcome.ok() && outcome->applied) {
-      // Not from here: the memory may not be called from what it calls.
-      return Later([this, session, commits, at] { SendCommit(session, commits, at + 1); });
-    }
-    --commits_in_air_;
-    session->Committed(outcome);
-    scheduler_->WakeIfIdle();
+  options_.store->Commit(std::move(writes), [this, session = std::move(session), commits = std::move(commits),
+                                             at](Result<StoreCommitted> outcome) {
+    Land(&landed_commits_, LandedCommit{session, commits, at, std::move(outcome)});
   });
 }
 

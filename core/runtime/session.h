@@ -107,6 +107,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool CommitIsDue() const;
   // What is to be committed, one after the other; the last is the one that counts. Precondition: CommitIsDue.
   std::vector<std::vector<StoreWrite>> MakeCommit();
+  // What came of a foreign call of one of its threads.
+  void CallLanded(ThreadRecord& record, uint32_t generation, ForeignOutcome outcome);
   void Committed(const Result<StoreCommitted>& outcome);
   void Lose(const Failure& why);
   bool AtRest() const;

@@ -159,6 +159,7 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
     const Key key = record::ListKey(session.created_unix_ns, sid_);
     if (Status s = put(key, record::EncodeListed(key)); !s.ok()) return s;
   }
+  if (ended_) kept_->last = std::make_shared<record::Session>(std::move(session));
   // Segments are immutable and named by their content: they may go before.
   std::vector<StoreWrite> values;
   for (vm::Segment& segment : segments) {
@@ -304,7 +305,8 @@ void Session::Committed(const Result<StoreCommitted>& outcome) {
     kept_->lost = true;
     runtime_->Drop(*this);
     if (runtime_->events_ != nullptr) {
-      runtime_->later_.push_back([events = runtime_->events_, sid = sid_] { events->OnEnded(sid); });
+      runtime_->later_.push_back(
+          [events = runtime_->events_, sid = sid_, last = std::move(kept_->last)] { events->OnEnded(sid, *last); });
     }
     return;
   }

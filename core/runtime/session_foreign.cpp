@@ -103,17 +103,24 @@ void Session::StartCall(ThreadRecord& record, uint64_t step, std::unique_lock<st
   scheduler_.CallStarted();
   ++calls_;
   const uint32_t generation = record.generation;
+  call.gather = kept_ != nullptr;
+  if (call.gather) runtime_->Gathers(foreign_);
   lock.unlock();
   // The session lives until its last call has ended.
   const uint64_t number =
-      foreign_->Start(call, [self = shared_from_this(), this, &record, generation](ForeignOutcome outcome) {
+      foreign_->Start(call, [self = shared_from_this(), this, &record, generation](ForeignOutcome outcome) mutable {
+        if (kept_ != nullptr) return runtime_->Land({std::move(self), &record, generation, std::move(outcome)});
         const std::lock_guard<std::mutex> guard(scheduler_.mutex());
-        scheduler_.CallEnded();
-        --calls_;
-        CallEnded(record, generation, std::move(outcome));
+        CallLanded(record, generation, std::move(outcome));
       });
   lock.lock();
   if (pending.in_flight) pending.number = number;
+}
+
+void Session::CallLanded(ThreadRecord& record, uint32_t generation, ForeignOutcome outcome) {
+  scheduler_.CallEnded();
+  --calls_;
+  CallEnded(record, generation, std::move(outcome));
 }
 
 void Session::CallEnded(ThreadRecord& record, uint32_t generation, ForeignOutcome outcome) {

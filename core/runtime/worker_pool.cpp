@@ -35,6 +35,9 @@ Result<WorkerLoadReport> WorkerPool::Load() {
 uint64_t WorkerPool::Call(CallRequest request) {
   return impl_->Call(std::move(request));
 }
+void WorkerPool::Flush() {
+  impl_->SendGathered();
+}
 void WorkerPool::Cancel(uint64_t id, std::chrono::nanoseconds grace) {
   impl_->Cancel(id, grace);
 }
@@ -133,10 +136,16 @@ uint64_t WorkerPool::Impl::Call(CallRequest request) {
     // What a process waits for is sent here and now, which saves a thread switch. To a busy one messages are sent
     // together, by whoever has or gets the turn.
     const size_t gathered = slot->outbox.count();
+    if (request.gather && gathered < kGatheredMax) continue;
     if (io_sleeps_ || slot->Outstanding() < gathered + kKeptBusy || gathered >= kGatheredMax) Flush(slot.get());
   }
   if (next_check_ < sleeps_until_) Wake();
   return id;
+}
+
+void WorkerPool::Impl::SendGathered() {
+  const std::lock_guard lock(mu_);
+  if (!InTurn()) FlushAll();
 }
 
 void WorkerPool::Impl::Cancel(uint64_t id, std::chrono::nanoseconds grace) {

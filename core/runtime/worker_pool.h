@@ -59,6 +59,7 @@ struct CallRequest {
   std::chrono::nanoseconds heartbeat_timeout{0};  // between heartbeats, or the beginning and the first; 0: none
   float priority = 0;                             // of calls that wait, the larger goes first
   uint64_t tag = 0;                               // the caller's own; what it prints comes with it
+  bool gather = false;                            // may wait for Flush, so that several are sent together
   // Called exactly once, on the pool's thread or the one that drives it, without locks held; must not block. May call
   // Call and Cancel.
   std::function<void(CallOutcome&&)> done;
@@ -98,6 +99,9 @@ class WorkerPool {
 
   // Starts a call; gives its id. A request that cannot be sent (too large) ends with an error through `done` as well.
   uint64_t Call(CallRequest request);
+
+  // Sends the calls that were gathered.
+  void Flush();
 
   // Asks a call to end. One that has not begun ends at once, kError `cancelled`. A running function is told
   // (teal.context().cancelled()), a coroutine gets CancelledError; `grace` after that the process is killed.

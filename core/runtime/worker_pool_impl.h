@@ -40,6 +40,7 @@ class WorkerPool::Impl {
 
   Result<WorkerLoadReport> Load();
   uint64_t Call(CallRequest request);
+  void SendGathered();
   void Cancel(uint64_t id, std::chrono::nanoseconds grace);
   void Shutdown();
   void Drive(std::chrono::nanoseconds longest);

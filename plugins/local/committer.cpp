@@ -147,25 +147,36 @@ void Committer::Commit(std::vector<Pending> commits) {
   Answer(group, nullptr);
 }
 
-Committer::State* Committer::Find(Group& group, std::string_view record_key, std::optional<Error>& error) {
-  auto& slot = group.states[std::string(record_key)];
+Committer::State* Committer::Find(Group& group, const std::string& record_key, std::optional<Error>& error) {
+  auto& slot = group.states[record_key];
   if (slot != nullptr) return slot.get();
   auto state = std::make_unique<State>();
-  const Status status = store_.Read(record_key, &state->bytes);
-  if (status.ok()) {
-    const auto record = ReadRecord({state->bytes.data(), state->bytes.size()});
-    if (!record) {
-      error = Error{TEAL_CORRUPT, "the record found is damaged; restore a backup"};
-      return nullptr;
-    }
+  if (const StoredRecord* recent = recent_.Find(record_key)) {
     state->exists = true;
-    state->record = *record;
-  } else if (!status.IsNotFound()) {
-    error = ToError(status, "cannot read the record");
+    state->has_value = false;
+    state->record = *recent;
+  } else if (!Read(record_key, *state, error)) {
     return nullptr;
   }
   slot = std::move(state);
   return slot.get();
+}
+
+bool Committer::Read(const std::string& record_key, State& state, std::optional<Error>& error) {
+  const Status status = store_.Read(record_key, &state.bytes);
+  if (status.IsNotFound()) return true;
+  if (!status.ok()) {
+    error = ToError(status, "cannot read the record");
+    return false;
+  }
+  const auto record = ReadRecord({state.bytes.data(), state.bytes.size()});
+  if (!record) {
+    error = Error{TEAL_CORRUPT, "the record found is damaged; restore a backup"};
+    return false;
+  }
+  state.exists = state.has_value = true;
+  state.record = *record;
+  return true;
 }
 
 void Committer::Decide(Group& group, std::size_t index) {
@@ -189,6 +200,7 @@ void Committer::Decide(Group& group, std::size_t index) {
     const bool holds = op.condition == TEAL_IF_ANY || (op.condition == TEAL_IF_ABSENT && !state->exists) ||
                        (op.condition == TEAL_IF_VERSION && state->exists && Same(state->record.version, op.expected));
     if (holds) continue;
+    if (!state->has_value && !Read(at[i].first, *state, outcome.error)) return;
     outcome.failed_op = static_cast<uint32_t>(i);
     outcome.error = Error{TEAL_CONFLICT, "the condition of operation " + std::to_string(i) + " fails"};
     if (state->exists) {
@@ -240,7 +252,7 @@ void Committer::Put(Group& group, const teal_op& op, std::string_view record_key
   const Slice key = ToSlice(record_key);
   group.batch.Put(rocksdb::SliceParts(&key, 1), rocksdb::SliceParts(value.data(), 2));
   if (op.due_unix_ns != 0) group.least_due = std::min(group.least_due, op.due_unix_ns);
-  state.exists = true;
+  state.exists = state.has_value = true;
   state.from_group = true;
   state.record = {ToVersion(version), op.due_unix_ns, op.expires_unix_ns, View(op.value)};
   ++group.writes;
@@ -260,6 +272,7 @@ bool Committer::MakeDurable(Group& group, Error& error) {
   const std::string& payload = group.batch.Data();
   if (!WaitForRoom(payload.size(), error)) return false;
   if (const auto failed = log_.Append(payload, settings_.sync)) {
+    recent_.Clear();
     const bool ended = static_cast<bool>(log_.Broken());
     error = {TEAL_UNAVAILABLE,
              "the commit log could not be written: " + failed.message() +
@@ -275,6 +288,7 @@ bool Committer::MakeDurable(Group& group, Error& error) {
   }
   if (!store_.Write(group.batch, group.least_due).ok() && !Recover(error)) {
     // Durable, so it stands; only RocksDB does not take it yet. It is put in before anything else is.
+    recent_.Clear();
     error.message = "this commit is written down but cannot be shown yet: " + error.message;
     error.outcome = TEAL_OUTCOME_UNKNOWN;
     for (std::size_t i = 0; i < group.commits.size(); ++i) {
@@ -283,6 +297,14 @@ bool Committer::MakeDurable(Group& group, Error& error) {
     }
     return false;
   }
+  for (const auto& [record_key, state] : group.states) {
+    if (!state->from_group) continue;
+    if (state->exists) {
+      recent_.Put(record_key, state->record);
+    } else {
+      recent_.Remove(record_key);
+    }
+  }
   const std::lock_guard lock(mutex_);
   put_in_ = number;
   return true;
@@ -290,6 +312,7 @@ bool Committer::MakeDurable(Group& group, Error& error) {
 
 bool Committer::Recover(Error& error) {
   if (!store_.Failing()) return true;
+  recent_.Clear();
   {
     // While entries are put in anew, and for a flush that began before, nothing may be released.
     const std::lock_guard lock(mutex_);

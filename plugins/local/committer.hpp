@@ -20,6 +20,7 @@
 
 #include "plugins/common/watchers.hpp"
 #include "plugins/local/log.hpp"
+#include "plugins/local/recent.hpp"
 #include "plugins/local/store.hpp"
 #include "teal/plugin.hpp"
 
@@ -67,6 +68,7 @@ class Committer {
   struct State {
     bool exists = false;
     bool from_group = false;
+    bool has_value = true;         // false: the record is one of recent_, and its value was not read
     StoredRecord record;           // its value points into `bytes`, or into an operation's value
     rocksdb::PinnableSlice bytes;  // of the store
   };
@@ -93,7 +95,8 @@ class Committer {
   std::vector<Pending> TakeGroup(bool& stopping);
   void Commit(std::vector<Pending> commits);
   void Decide(Group& group, std::size_t index);
-  State* Find(Group& group, std::string_view record_key, std::optional<plugin::Error>& error);
+  State* Find(Group& group, const std::string& record_key, std::optional<plugin::Error>& error);
+  bool Read(const std::string& record_key, State& state, std::optional<plugin::Error>& error);
   void Remove(Group& group, std::string_view record_key, State& state);
   void Put(Group& group, const teal_op& op, std::string_view record_key, State& state, VersionParts version);
   bool MakeDurable(Group& group, plugin::Error& error);
@@ -115,6 +118,7 @@ class Committer {
   // The committer's thread alone.
   uint64_t written_ = 0;  // writes by this opening
   uint64_t looked_for_expired_ns_ = 0;
+  Recent recent_;  // as the store has them
   // Commits answered as unknown whose entry was durable, by idempotency key: a repeat gets the first's result. (ERR-3)
   std::unordered_map<std::string, std::vector<teal_version>> told_unknown_;
 
