@@ -17,6 +17,7 @@
 #include "core/host/services.h"
 #include "core/host/trust.h"
 #include "core/runtime/durable.h"
+#include "core/runtime/floor_store.h"
 #include "core/runtime/memory_store.h"
 
 namespace teal::cli {
@@ -32,6 +33,7 @@ class LocalSessions : public HostedSessions {
   LocalSessions(const Globals& globals, const LoadedProgram& loaded) : globals_(globals), loaded_(loaded) {}
   ~LocalSessions() override {
     Stop();
+    floor_.reset();
     store_.reset();  // what is still in the memory answers to the sessions
   }
 
@@ -54,6 +56,7 @@ class LocalSessions : public HostedSessions {
   std::unique_ptr<host::Services> services_;
   std::unique_ptr<host::Instance> memory_;
   std::unique_ptr<runtime::MemoryStore> store_;
+  std::unique_ptr<runtime::FloorStore> floor_;  // where the memory cannot commit a whole session at once
   runtime::RealClock clock_;
   std::mutex mutex_;
   std::map<Sha256, std::unique_ptr<runtime::PythonCalls>> python_;  // by program; guarded by mutex_
@@ -114,6 +117,10 @@ int LocalSessions::Open(const std::string& name, const std::string& data, Servin
   store_ = std::make_unique<runtime::MemoryStore>(memory_->memory(), memory_->handle());
   runtime::DurableOptions options;
   options.store = store_.get();
+  if (runtime::NeedsFloor(store_->limits())) {
+    floor_ = std::make_unique<runtime::FloorStore>(*store_);
+    options.store = floor_.get();
+  }
   options.clock = &clock_;
   options.limits = loaded_.config.limits;
   options.sweeps = serving == Serving::kAll;

@@ -1,6 +1,9 @@
 // What is left of a session when its retention is over (P-21): first everything but its own record, then that becomes
-// the tombstone that keeps a repeated start from running it again; in the end that goes, too.
+// the tombstone that keeps a repeated start from running it again; in the end that goes, too, with what late writes of
+// dead hosts may have left beside it. Each commit has the session's own record, and its condition: two hosts that erase
+// one session do not meet.
 #include <algorithm>
+#include <cassert>
 
 #include "core/runtime/durable.h"
 #include "core/runtime/record_codec.h"
@@ -23,29 +26,30 @@ void DurableSessions::Erase(const std::string& sid, const StoreItem& own, const 
   last.condition = StoreCondition::kVersion;
   last.expected = own.version;
   const uint64_t limit = std::min<uint64_t>(options_.store->limits().commit_ops_max, kDeletesMax);
+  assert(limit >= 2);
   std::vector<StoreWrite> writes;
+  const auto remove = [&writes](record::Key other) {
+    StoreWrite& write = writes.emplace_back();
+    write.kind = StoreWrite::Kind::kDelete;
+    write.key = std::move(other);
+  };
+  others.push_back(record::ListKey(session.created_unix_ns, sid));
+  if (others.size() + 1 > limit) {
+    // More than one commit: its record stays as it is, and due.
+    for (size_t i = 0; i + 1 < limit; ++i) remove(std::move(others[i]));
+    last.bytes = own.bytes;
+    last.due_unix_ns = own.due_unix_ns;
+    writes.push_back(std::move(last));
+    options_.store->Commit(std::move(writes), [this, sid](const Result<StoreCommitted>& outcome) {
+      if (outcome.ok() && outcome.value().applied)
+        Post([this, sid] { With(sid, [](Session*, const ServiceError*) {}); });
+    });
+    return;
+  }
+  for (record::Key& other : others) remove(std::move(other));
   if (session.main.status == record::Status::kErased) {
     last.kind = StoreWrite::Kind::kDelete;
   } else {
-    others.push_back(record::ListKey(session.created_unix_ns, sid));
-    if (others.size() + 1 > limit) {
-      // More than one commit: it is still the session that has ended, and due.
-      for (size_t i = 0; i < limit && i < others.size(); ++i) {
-        StoreWrite& write = writes.emplace_back();
-        write.kind = StoreWrite::Kind::kDelete;
-        write.key = std::move(others[i]);
-      }
-      options_.store->Commit(std::move(writes), [this, sid](const Result<StoreCommitted>& outcome) {
-        if (outcome.ok() && outcome.value().applied)
-          Post([this, sid] { With(sid, [](Session*, const ServiceError*) {}); });
-      });
-      return;
-    }
-    for (record::Key& other : others) {
-      StoreWrite& write = writes.emplace_back();
-      write.kind = StoreWrite::Kind::kDelete;
-      write.key = std::move(other);
-    }
     record::Session tombstone;
     tombstone.main.status = record::Status::kErased;
     tombstone.main.verified = true;

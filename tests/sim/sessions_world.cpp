@@ -50,7 +50,20 @@ struct SessionsWorld::Host {
       : store(world.memory_, world.options_.faults, seed), calls(world.loop_, world.world_, world.program_, seed + 1) {
     runtime::DurableOptions options;
     options.store = &store;
+    if (world.options_.floor) {
+      runtime::FloorOptions of_floor;
+      of_floor.seed = seed + 3;
+      of_floor.now_unix_ns = [&world] { return static_cast<uint64_t>(world.loop_.now()); };
+      of_floor.post = [&world, living = alive](std::function<void()> run) {
+        world.loop_.After(0, [living, run = std::move(run)] {
+          if (*living) run();  // else its host has died
+        });
+      };
+      floor = std::make_unique<runtime::FloorStore>(store, of_floor);
+      options.store = floor.get();
+    }
     options.clock = &world.clock_;
+    options.constants = world.options_.constants;
     SimRandom random(seed + 2);
     for (uint8_t& byte : options.incarnation) byte = static_cast<uint8_t>(1 + random.Below(255));
     options.foreign_of = [this](const std::shared_ptr<const vm::Program>&) -> Result<runtime::ForeignCalls*> {
@@ -58,13 +71,23 @@ struct SessionsWorld::Host {
     };
     sessions = std::make_unique<runtime::DurableSessions>(options);
   }
+  // What is still to be answered has somebody who hears it.
+  ~Host() { floor.reset(); }
+  void Die() {
+    *alive = false;
+    calls.Cut();
+    store.Crash();
+  }
+  const std::shared_ptr<bool> alive = std::make_shared<bool>(true);
   FaultyStore store;
+  std::unique_ptr<runtime::FloorStore> floor;
   WorldCalls calls;
   std::unique_ptr<runtime::DurableSessions> sessions;
 };
 
 SessionsWorld::SessionsWorld(SessionsOptions options)
     : options_(std::move(options)), memory_(loop_, CapsOf(options_.faults)), random_(options_.seed) {
+  assert(runtime::NeedsFloor({.commit_ops_max = options_.faults.commit_ops_max}) || !options_.floor);
   Result<std::shared_ptr<const vm::Program>> program = vm::Program::Load(options_.executable);
   if (!program.ok()) {
     std::fprintf(stderr, "%s\n", program.failure().message.c_str());
@@ -75,10 +98,7 @@ SessionsWorld::SessionsWorld(SessionsOptions options)
 }
 
 SessionsWorld::~SessionsWorld() {
-  if (host_ != nullptr) {
-    host_->calls.Cut();
-    host_->store.Crash();
-  }
+  if (host_ != nullptr) host_->Die();
 }
 
 FaultCounts SessionsWorld::faults() const {
@@ -91,6 +111,14 @@ uint64_t SessionsWorld::commits() const {
   return host_->store.counters().commits;
 }
 
+const runtime::FloorCounters* SessionsWorld::floor_counters() const {
+  return host_->floor != nullptr ? &host_->floor->floor_counters() : nullptr;
+}
+
+const runtime::StoreCounters& SessionsWorld::store_counters() const {
+  return host_->store.counters();
+}
+
 void SessionsWorld::Boot() {
   host_ = std::make_unique<Host>(*this, options_.seed * 1'000'003 + ++boots_ * 17);
   wake_at_ = INT64_MAX;
@@ -100,8 +128,7 @@ void SessionsWorld::Boot() {
 
 void SessionsWorld::Crash() {
   ++crashes_;
-  host_->calls.Cut();
-  host_->store.Crash();
+  host_->Die();
   for (size_t i = 0; i < faults_.size(); ++i) faults_[i] += host_->store.faults()[i];
   dead_.push_back(std::move(host_));
   Boot();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/runtime/durable.h"
+#include "core/runtime/floor_store.h"
 #include "tests/sim/faulty_store.h"
 #include "tests/sim/loop.h"
 #include "tests/sim/random.h"
@@ -64,6 +65,8 @@ class WorldCalls : public runtime::ForeignCalls {
 struct SessionsOptions {
   std::string executable;
   FaultyOptions faults;
+  bool floor = false;  // the hosts have a store of single records below them
+  runtime::record::Constants constants;
   double crash_rate = 0;  // of a host, at each thing that happens
   uint64_t seed = 0;
 };
@@ -78,6 +81,9 @@ class SessionsWorld {
   SimMemory& memory() { return memory_; }
   // Applied, by the host of the moment.
   uint64_t commits() const;
+  // Of the host of the moment; null: its store needs no floor.
+  const runtime::FloorCounters* floor_counters() const;
+  const runtime::StoreCounters& store_counters() const;
   uint64_t crashes() const { return crashes_; }
   FaultCounts faults() const;
 
@@ -89,6 +95,8 @@ class SessionsWorld {
   // Does `call` with the host of the moment, whatever comes of it.
   void At(int64_t unix_ns, std::function<void(runtime::DurableSessions&)> call);
   std::string SidOf(const runtime::StartRequest& request);
+  // No host dies any more.
+  void Calm() { options_.crash_rate = 0; }
   // Lets time pass.
   void Pass(uint64_t virtual_ns);
 
@@ -99,7 +107,7 @@ class SessionsWorld {
   void Step();  // one thing of the loop, and what it leads to
   void RunHost();
 
-  const SessionsOptions options_;
+  SessionsOptions options_;
   SimLoop loop_;
   LoopClock clock_{loop_};
   SimMemory memory_;
