@@ -58,8 +58,7 @@ void Runtime::Land(std::vector<T>* among, T one) {
     among->push_back(std::move(one));
     if (any_landed_.exchange(true)) return;  // who brought the first has woken, or will wake, who serves
   }
-  const std::lock_guard<std::mutex> lock(scheduler_->mutex());
-  scheduler_->WakeIfIdle();
+  scheduler_->WakeIfIdle(std::unique_lock(scheduler_->mutex()));
 }
 
 void Runtime::Land(LandedCall call) {

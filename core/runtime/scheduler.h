@@ -94,6 +94,13 @@ class Scheduler {
   void WakeIfIdle() {
     if (main_idle_) Wake();
   }
+  // The same, and releases the mutex before, so that who is woken does not have to wait for it.
+  void WakeIfIdle(std::unique_lock<std::mutex> lock) {
+    if (!main_idle_) return;
+    if (main_carries_calls_) return Wake();
+    lock.unlock();
+    main_wake_.notify_one();
+  }
   // Makes Run look at finished() again. Safe to call from any thread with the mutex.
   void Wake();
 

@@ -200,6 +200,7 @@ void Committer::Decide(Group& group, std::size_t index) {
     const bool holds = op.condition == TEAL_IF_ANY || (op.condition == TEAL_IF_ABSENT && !state->exists) ||
                        (op.condition == TEAL_IF_VERSION && state->exists && Same(state->record.version, op.expected));
     if (holds) continue;
+    assert(state->has_value || !state->from_group);
     if (!state->has_value && !Read(at[i].first, *state, outcome.error)) return;
     outcome.failed_op = static_cast<uint32_t>(i);
     outcome.error = Error{TEAL_CONFLICT, "the condition of operation " + std::to_string(i) + " fails"};
@@ -233,7 +234,7 @@ void Committer::Remove(Group& group, std::string_view record_key, State& state) 
   if (state.record.due != 0) group.batch.SingleDelete(TimeKey(kDueSpace, state.record.due, record_key));
   if (state.record.expires != 0) group.batch.SingleDelete(TimeKey(kExpirySpace, state.record.expires, record_key));
   state.exists = false;
-  state.from_group = true;
+  state.from_group = state.has_value = true;  // what the store still has is no longer so
   state.record = {};
   ++group.writes;
 }
