@@ -6,8 +6,9 @@
 namespace teal::cli {
 namespace {
 
-constexpr const char* kNames[] = {"serve", "start",   "invoke", "wait",   "result",    "sessions", "inspect", "stdout",
-                                  "logs",  "history", "send",   "cancel", "terminate", "pause",    "resume",  "keys"};
+constexpr const char* kNames[] = {"serve",     "start",  "invoke", "wait",    "result", "sessions",
+                                  "inspect",   "stdout", "logs",   "history", "send",   "cancel",
+                                  "terminate", "pause",  "resume", "keys",    "doctor"};
 
 void AddServe(CLI::App& app, HostFlags* flags) {
   CLI::App* serve = app.add_subcommand("serve", "run a host: durable sessions and the control API");
@@ -82,6 +83,10 @@ void AddChanging(CLI::App& app, HostFlags* flags) {
   AddOfSession(app, flags, "terminate", "end a session without cleaning up", "SID");
   AddOfSession(app, flags, "pause", "let a session take no further step", "SID");
   AddOfSession(app, flags, "resume", "let a paused session go on", "SID");
+  CLI::App* doctor = app.add_subcommand("doctor", "whether what a host needs is there, and what to do where it is not");
+  doctor->footer(
+      "Example: teal doctor\nA line for each check: ok, warning or error. The exit code is 1 if there is an error.");
+  doctor->add_option("--data", flags->data, "the folder of the data; .teal/data of the project if left out");
   CLI::App* keys = app.add_subcommand("keys", "the keys of this project's host");
   keys->footer("Example: teal keys new dashboard --role read");
   keys->require_subcommand(1);

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/globals.h"
 #include "cli/host_flags.h"
+#include "cli/version.h"
 
 namespace teal::cli {
 namespace {
@@ -44,7 +45,7 @@ std::vector<std::string> WithRun(std::vector<std::string> words) {
 int Main(std::vector<std::string> words) {
   Globals globals;
   CLI::App app("Teal: small programs whose threads wait anywhere, for any time.", "teal");
-  app.set_version_flag("--version", "teal 0.1.0", "print the version and exit");
+  app.set_version_flag("--version", std::string("teal ") + kTealVersion, "print the version and exit");
   app.footer("Example: teal run service.tl\n`teal FILE.tl [ARG…]` is `teal run FILE.tl [ARG…]`.");
   app.require_subcommand(0, 1);
   app.fallthrough();

@@ -10,6 +10,7 @@
 #include "cli/globals.h"
 #include "cli/host_flags.h"
 #include "cli/serve/client.h"
+#include "cli/serve/doctor_command.h"
 #include "cli/serve/keys_command.h"
 #include "cli/serve/run_command.h"
 #include "cli/serve/serve_command.h"
@@ -50,6 +51,7 @@ int Main(std::vector<std::string> words) {
     return RunKept(globals, run_flags);
   }
   if (chosen->get_name() == "serve") return Serve(globals, flags);
+  if (chosen->get_name() == "doctor") return Doctor(globals, flags);
   if (chosen->get_name() == "keys") return Keys(globals, flags, chosen->get_subcommands().front()->get_name());
   return AskHost(globals, flags, chosen->get_name());
 }

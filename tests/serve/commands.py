@@ -298,3 +298,30 @@ def add(case, build):
             same(host.url.startswith("https://"), True)
             expect(host.teal("invoke", "add", "20", "22"), 0, "adding\n42\n")
             expect(host.teal("sessions", env={"TEAL_HOST": host.url}), 3, "", "not to be trusted")
+
+    @case
+    def doctor_says_what_to_do(_):
+        with Host(build, "fn f() { 1 }") as host:
+            run = host.teal("doctor", "--json")
+            same(run.returncode, 0)
+            found = {line["check"]: line for line in map(json.loads, run.stdout.splitlines())}
+            for check in ("teal", "project", "python", "plugin", "disk", "limits", "host"):
+                same((check, found[check]["status"], found[check]["hint"]), (check, "ok", None))
+            same(found["host"]["found"], host.url + " answers")
+            refused = host.teal("doctor", "--key", "wrong")
+            same(refused.returncode, 1)
+            assert "error    host" in refused.stdout and "does not take the key" in refused.stdout, refused.stdout
+            host.kill()
+            gone = host.teal("doctor")
+            same(gone.returncode, 1)
+            assert "cannot be reached" in gone.stdout and "teal serve" in gone.stdout, gone.stdout
+            with open(os.path.join(host.folder, "teal.yaml"), "w", encoding="utf-8") as file:
+                file.write("python: {interpreter: /no/such/python}\n")
+            broken = host.teal("doctor")
+            same(broken.returncode, 1)
+            assert "error    python" in broken.stdout and "install Python 3.8 or later" in broken.stdout, broken.stdout
+            with open(os.path.join(host.folder, "teal.yaml"), "w", encoding="utf-8") as file:
+                file.write("main: [\n")
+            broken = host.teal("doctor")
+            same(broken.returncode, 1)
+            assert "error    project" in broken.stdout and "teal.yaml:" in broken.stdout, broken.stdout
