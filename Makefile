@@ -1,7 +1,7 @@
 # Teal. `make demo` and `make test` do everything on a fresh Debian 12.
 BUILD := build
 
-.PHONY: demo test build bench format lint check nightly clean
+.PHONY: demo test build bench sim format lint check nightly clean
 
 demo: ; @scripts/demo
 
@@ -10,6 +10,11 @@ test: ; @scripts/install-deps && scripts/test release
 build: ; @scripts/install-deps build && scripts/build release teal
 
 bench: ; @scripts/install-deps && bench/run
+
+# Durable sessions in the simulator: random programs under faults. SEEDS=n: how many; SEED=n: that one.
+SEEDS := 10000
+sim: ; @scripts/install-deps build && scripts/build release test_sim && \
+	TEAL_SIM_SEEDS=$(SEEDS) $(if $(SEED),TEAL_SIM_SEED=$(SEED)) $(BUILD)/release/test_sim --gtest_filter='*RandomPrograms*'
 
 # Longer checks than a CI run has time for: more seeds, more fuzzing, every mutation.
 nightly: ; @scripts/install-deps && scripts/nightly

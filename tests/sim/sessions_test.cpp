@@ -60,7 +60,7 @@ void RunSeeds(bool floor, const Shape& shape, uint64_t seeds) {
     ASSERT_TRUE(world.RunToEnd(request, 24 * kHourNs, &view)) << "seed " << seed << ": it never ended";
     ASSERT_EQ(view.result_json, shape.result)
         << "seed " << seed << ": " << NameOf(view.status) << " " << view.error_json;
-    ASSERT_TRUE(world.world().wrongs.empty()) << "seed " << seed << ": " << world.world().wrongs.front();
+    ASSERT_EQ(world.Wrong(), "") << "seed " << seed;
     crashes += world.crashes();
     for (size_t i = 0; i < faults.size(); ++i) faults[i] += world.faults()[i];
   }

@@ -16,6 +16,7 @@ uint64_t WorldCalls::Start(const runtime::ForeignCall& call, std::function<void(
   const std::string key = thread + "/" + std::to_string(call.step);
   std::string arguments = name + "(";
   for (const Value& argument : call.arguments) arguments += vm::SourceForm(argument) + ",";
+  if (world_.note) world_.note("begins " + key + " " + arguments);
   World::Effect& effect = world_.effects[key];
   if (effect.begun++ == 0) {
     effect.arguments = arguments;
@@ -94,11 +95,20 @@ SessionsWorld::SessionsWorld(SessionsOptions options)
     std::abort();
   }
   program_ = *program;
+  memory_.SetWatch([this](const SimMemory::Key& key, const SimMemory::Record* before, const SimMemory::Record* after) {
+    watch_.Changed(key, before, after, loop_.now());
+  });
+  world_.note = [this](const std::string& what) { watch_.Note(loop_.now(), what); };
   Boot();
 }
 
 SessionsWorld::~SessionsWorld() {
   if (host_ != nullptr) host_->Die();
+}
+
+std::string SessionsWorld::Wrong() const {
+  if (!world_.wrongs.empty()) return world_.wrongs.front();
+  return watch_.wrongs().empty() ? std::string() : watch_.wrongs().front();
 }
 
 FaultCounts SessionsWorld::faults() const {
@@ -128,6 +138,7 @@ void SessionsWorld::Boot() {
 
 void SessionsWorld::Crash() {
   ++crashes_;
+  watch_.Note(loop_.now(), "the host dies");
   host_->Die();
   for (size_t i = 0; i < faults_.size(); ++i) faults_[i] += host_->store.faults()[i];
   dead_.push_back(std::move(host_));

@@ -13,6 +13,7 @@
 #include "core/runtime/floor_store.h"
 #include "tests/sim/faulty_store.h"
 #include "tests/sim/loop.h"
+#include "tests/sim/protocol_watch.h"
 #include "tests/sim/random.h"
 #include "tests/sim/sim_memory.h"
 
@@ -37,8 +38,9 @@ struct World {
     std::string arguments;  // source form
   };
   std::map<std::string, Effect> effects;
-  std::map<std::string, uint64_t> last_step;  // by sid/tid: the newest step that has begun
-  std::vector<std::string> wrongs;            // what broke a rule, in words
+  std::map<std::string, uint64_t> last_step;     // by sid/tid: the newest step that has begun
+  std::vector<std::string> wrongs;               // what broke a rule, in words
+  std::function<void(const std::string&)> note;  // of each beginning; may be empty
 };
 
 // The functions of the module `w`, with a random time each:
@@ -77,6 +79,9 @@ class SessionsWorld {
   ~SessionsWorld();
 
   World& world() { return world_; }
+  const ProtocolWatch& watch() const { return watch_; }
+  // The first of what broke a rule, seen at the steps or in the memory; empty: nothing did.
+  std::string Wrong() const;
   SimLoop& loop() { return loop_; }
   SimMemory& memory() { return memory_; }
   // Applied, by the host of the moment.
@@ -112,6 +117,7 @@ class SessionsWorld {
   LoopClock clock_{loop_};
   SimMemory memory_;
   World world_;
+  ProtocolWatch watch_;
   SimRandom random_;
   std::shared_ptr<const vm::Program> program_;
   std::unique_ptr<Host> host_;

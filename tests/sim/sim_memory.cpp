@@ -44,7 +44,13 @@ const SimMemory::Record* SimMemory::FindAsOf(const std::vector<Version>& version
 
 void SimMemory::Set(const Key& key, std::optional<Record> record) {
   std::vector<Version>& versions = records_[key];
+  std::optional<Record> before;
+  if (watch_ && !versions.empty()) before = versions.back().record;
   versions.push_back({loop_.now(), std::move(record)});
+  if (watch_) {
+    const std::optional<Record>& after = versions.back().record;
+    watch_(key, before ? &*before : nullptr, after ? &*after : nullptr);
+  }
   // What is older than the one that held when the history begins is needed by nobody.
   const int64_t begin = loop_.now() - static_cast<int64_t>(history_ns_);
   size_t old = 0;

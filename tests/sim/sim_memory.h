@@ -119,6 +119,9 @@ class SimMemory {
   // All there is, in order, for checks at the end.
   std::vector<std::pair<Key, Record>> All() const;
   uint64_t writes() const { return written_; }
+  // Called with every change, after it; null: absent.
+  using Watch = std::function<void(const Key&, const Record* before, const Record* after)>;
+  void SetWatch(Watch watch) { watch_ = std::move(watch); }
 
  private:
   friend class SimConnection;
@@ -145,6 +148,7 @@ class SimMemory {
   const uint64_t history_ns_;
   std::map<Key, std::vector<Version>> records_;  // oldest first; the last is what is
   uint64_t written_ = 0;
+  Watch watch_;
 };
 
 }  // namespace teal::sim
