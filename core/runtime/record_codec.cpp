@@ -1,6 +1,10 @@
 #include "core/runtime/record_codec.h"
 
+#include <google/protobuf/arena.h>
+
+#include <array>
 #include <cassert>
+#include <cstddef>
 
 #include "core/runtime/record_check.h"
 #include "core/runtime/record_wire.h"
@@ -94,7 +98,13 @@ Result<std::string> EncodeAs(const Key& key, Kind kind, const Record& record) {
   const std::optional<ParsedKey> at = Parse(key);
   if (!at || at->kind != kind) return Unfit(key, "its key is of another kind");
   if (std::string fault = FaultOf(*at, record); !fault.empty()) return Unfit(key, fault);
-  Message message;
+  // A record's parts are messages of their own: most fit into the block, and none is allocated by itself.
+  alignas(std::max_align_t) std::array<char, 2048> block;
+  google::protobuf::ArenaOptions of_block;
+  of_block.initial_block = block.data();
+  of_block.initial_block_size = block.size();
+  google::protobuf::Arena arena(of_block);
+  Message& message = *google::protobuf::Arena::CreateMessage<Message>(&arena);
   ToWire(record, &message);
   std::string bytes(kHeadBytes, '\0');
   if (message.ByteSizeLong() > kRecordBytesMax) {

@@ -27,9 +27,9 @@ Runtime::Runtime(RuntimeOptions options)
     : options_(options),
       // A session that is written down must not move on elsewhere meanwhile; virtual time must pass in one order.
       scheduler_(std::make_unique<Scheduler>(
-          options.clock,
-          options.suspension.move_at != 0 || options.clock->IsVirtual() || options.store != nullptr ? 1 : options.cores,
-          options.foreign)) {
+          options.clock, options.suspension.move_at != 0 || options.clock->IsVirtual() || options.store != nullptr
+                             ? 1
+                             : options.cores)) {
   assert(options.clock != nullptr && options.output != nullptr);
 }
 

@@ -18,10 +18,7 @@ constexpr int64_t kWaitMaxNs = 3600 * kNanosecondsPerSecond;
 
 }  // namespace
 
-Scheduler::Scheduler(Clock* clock, unsigned cores, ForeignCalls* foreign)
-    : clock_(clock),
-      cores_(std::max(cores, 1u)),
-      foreign_(foreign != nullptr && foreign->CanWaitHere() ? foreign : nullptr) {}
+Scheduler::Scheduler(Clock* clock, unsigned cores) : clock_(clock), cores_(std::max(cores, 1u)) {}
 
 Scheduler::~Scheduler() {
   {
@@ -72,16 +69,24 @@ void Scheduler::SetTimer(Timer timer) {
   if (main_idle_) Wake();
 }
 
-void Scheduler::CallEnded() {
+void Scheduler::CallStarted(ForeignCalls* by) {
+  ++calls_in_flight_;
+  if (by == nullptr || !by->CanWaitHere()) return;
+  if (helped_calls_ == 0) helped_ = by;
+  if (helped_ == by) ++helped_calls_;
+}
+
+void Scheduler::CallEnded(ForeignCalls* by) {
   assert(calls_in_flight_ > 0);
   --calls_in_flight_;
+  if (by != nullptr && helped_calls_ > 0 && helped_ == by) --helped_calls_;
   ++calls_ended_;
   if (main_idle_) Wake();
 }
 
 void Scheduler::Wake() {
-  if (main_carries_calls_) {
-    foreign_->EndWait();
+  if (waits_in_ != nullptr) {
+    waits_in_->EndWait();
   } else {
     main_wake_.notify_one();
   }
@@ -184,12 +189,12 @@ bool Scheduler::Wait(std::unique_lock<std::mutex>& lock, int64_t longest) {
 // For a wake-up. Who waits for a call carries it on itself: that saves two switches between OS threads.
 void Scheduler::WaitAtMost(std::unique_lock<std::mutex>& lock, int64_t nanoseconds) {
   main_idle_ = true;
-  if (calls_in_flight_ > 0 && foreign_ != nullptr) {
-    main_carries_calls_ = true;
+  if (helped_calls_ > 0) {
+    waits_in_ = helped_;
     lock.unlock();
-    foreign_->WaitHere(std::chrono::nanoseconds(nanoseconds));
+    waits_in_->WaitHere(std::chrono::nanoseconds(nanoseconds));
     lock.lock();
-    main_carries_calls_ = false;
+    waits_in_ = nullptr;
   } else {
     main_wake_.wait_for(lock, std::chrono::nanoseconds(nanoseconds));
   }

@@ -50,9 +50,8 @@ struct Timer {
 
 class Scheduler {
  public:
-  // clock and foreign must outlive the scheduler. cores: OS threads at most, the caller of Run being one; at least 1.
-  // foreign: carried on by the caller of Run while it waits for calls; may be null.
-  Scheduler(Clock* clock, unsigned cores, ForeignCalls* foreign = nullptr);
+  // clock must outlive the scheduler. cores: OS threads at most, the caller of Run being one; at least 1.
+  Scheduler(Clock* clock, unsigned cores);
   ~Scheduler();  // precondition: nobody is in Run
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
@@ -72,8 +71,9 @@ class Scheduler {
   void ForgetVoidTimers();
   // Nothing here refers to the session any more. Precondition: no slice of it runs.
   void Forget(const Session* session);
-  void CallStarted() { ++calls_in_flight_; }
-  void CallEnded();
+  // by: who carries it out, if the OS thread that has nothing else to do may help; alive until the call has ended.
+  void CallStarted(ForeignCalls* by = nullptr);
+  void CallEnded(ForeignCalls* by = nullptr);
   // Threads that could run now; how late the last timer fired; foreign calls that have ended so far.
   size_t ReadyCount() const { return fresh_.size() + waiting_; }
   int64_t timer_lag_ns() const { return timer_lag_ns_; }
@@ -97,7 +97,7 @@ class Scheduler {
   // The same, and releases the mutex before, so that who is woken does not have to wait for it.
   void WakeIfIdle(std::unique_lock<std::mutex> lock) {
     if (!main_idle_) return;
-    if (main_carries_calls_) return Wake();
+    if (waits_in_ != nullptr) return Wake();
     lock.unlock();
     main_wake_.notify_one();
   }
@@ -121,7 +121,6 @@ class Scheduler {
   // Constant after construction.
   Clock* const clock_;
   const unsigned cores_;
-  ForeignCalls* const foreign_;  // null: there are none that can be waited for
 
   std::mutex mutex_;
   // Guarded by mutex_.
@@ -138,7 +137,9 @@ class Scheduler {
   int64_t timer_lag_ns_ = 0;
   size_t running_ = 0;  // slices
   bool main_idle_ = false;
-  bool main_carries_calls_ = false;  // idle, within foreign_->WaitHere
+  ForeignCalls* helped_ = nullptr;    // one of those that can be waited for and have calls in flight
+  size_t helped_calls_ = 0;           // those; 0: there is none
+  ForeignCalls* waits_in_ = nullptr;  // main is idle, within its WaitHere
   bool stopping_ = false;
   size_t helpers_idle_ = 0;
   std::condition_variable main_wake_;

@@ -100,7 +100,7 @@ void Session::StartCall(ThreadRecord& record, uint64_t step, std::unique_lock<st
   call.priority = policy.priority;
   pending.in_flight = true;
   pending.number = 0;
-  scheduler_.CallStarted();
+  scheduler_.CallStarted(foreign_);
   ++calls_;
   const uint32_t generation = record.generation;
   call.gather = kept_ != nullptr;
@@ -118,7 +118,7 @@ void Session::StartCall(ThreadRecord& record, uint64_t step, std::unique_lock<st
 }
 
 void Session::CallLanded(ThreadRecord& record, uint32_t generation, ForeignOutcome outcome) {
-  scheduler_.CallEnded();
+  scheduler_.CallEnded(foreign_);
   --calls_;
   CallEnded(record, generation, std::move(outcome));
 }
