@@ -155,6 +155,7 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   // erased_too: the tombstone of one is an answer, and not kNotFound.
   void GetRecord(const std::string& sid, std::function<void(Served<record::Session>)> done, bool erased_too = false);
   SessionView ViewOf(const std::string& sid, const record::Session& session) const;
+  bool IsCarried(const std::string& sid) const;
 
   // durable_ask.cpp
   void Change(std::string sid, std::function<std::optional<ServiceError>(Session&)> change, Done<SessionView> done);

@@ -161,9 +161,12 @@ void DurableSessions::Begin(StartRequest request, const Sha256& program, std::st
   const std::lock_guard<std::mutex> lock(runtime_->mutex());
   Session* session = runtime_->Carry(std::move(start), std::move(kept));
   if (!request.event_name.empty()) session->Deliver(request.event_name, std::move(event));
-  session->TellWhenKept([this, answer = std::move(answer), done = std::move(done)](const Status& status) mutable {
+  session->TellWhenKept([this, self = session->shared_from_this(), answer = std::move(answer),
+                         done = std::move(done)](const Status& status) mutable {
     if (status.ok()) {
       ++started_;
+      // A short one has ended with its first commit.
+      if (self->kept()->last != nullptr) answer.session = ViewOf(answer.session.sid, *self->kept()->last);
       return done({std::nullopt, std::move(answer)});
     }
     ServiceError error = ErrorOf(status.failure());

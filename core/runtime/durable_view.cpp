@@ -110,12 +110,20 @@ void DurableSessions::Wait(std::string sid, uint64_t timeout_ns, Done<SessionVie
     };
     waiting_[sid].push_back({until, once});
     WaitUntil(until);
+    if (IsCarried(sid)) return;  // OnEnded tells
     GetRecord(sid, [this, sid, once](Served<record::Session> record) {
       if (record.error) return once({std::move(record.error), {}});
       SessionView view = ViewOf(sid, record.value);
       if (HasEnded(view.status)) once({std::nullopt, std::move(view)});
     });
   });
+}
+
+// Whether its end will be this host's to tell.
+bool DurableSessions::IsCarried(const std::string& sid) const {
+  const std::lock_guard<std::mutex> lock(runtime_->mutex());
+  const Session* const session = runtime_->Find(sid);
+  return session != nullptr && session->kept()->exists && !session->kept()->lost;
 }
 
 void DurableSessions::WaitUntil(int64_t unix_ns) {

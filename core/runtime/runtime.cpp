@@ -37,7 +37,13 @@ Runtime::~Runtime() {
   if (options_.foreign != nullptr) options_.foreign->Shutdown();
   // An OS thread of the scheduler that was woken before the end may look for work only now: it must find none.
   const std::lock_guard<std::mutex> lock(scheduler_->mutex());
-  for (const std::shared_ptr<Session>& session : sessions_) scheduler_->Forget(session.get());
+  for (const std::shared_ptr<Session>& session : sessions_) {
+    scheduler_->Forget(session.get());
+    if (session->kept() != nullptr) {  // who waits to be told may hold the session
+      session->kept()->told.clear();
+      session->kept()->told_in_air.clear();
+    }
+  }
 }
 
 Session* Runtime::Find(std::string_view sid) {

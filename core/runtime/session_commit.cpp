@@ -308,7 +308,7 @@ void Session::Committed(const Result<StoreCommitted>& outcome) {
     runtime_->Drop(*this);
     if (runtime_->events_ != nullptr) {
       runtime_->later_.push_back(
-          [events = runtime_->events_, sid = sid_, last = std::move(kept_->last)] { events->OnEnded(sid, *last); });
+          [events = runtime_->events_, sid = sid_, last = kept_->last] { events->OnEnded(sid, *last); });
     }
     return;
   }
