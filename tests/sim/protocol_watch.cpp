@@ -69,6 +69,15 @@ void ProtocolWatch::Session(const std::string& sid, const SimMemory::Record* bef
   if (was && is && *was == *is && before->due_unix_ns == after->due_unix_ns) return;
   const std::string change = StatusOf(was) + " > " + StatusOf(is);
   ++rows_[change];
+  if (is) {
+    std::string line =
+        sid + " " + change + ", epoch " + std::to_string(is->main.epoch) + ", step " + std::to_string(is->steps);
+    for (const record::Effect& effect : is->main.in_flight) {
+      line += ", in flight " + std::to_string(effect.step) + " attempt " + std::to_string(effect.attempt);
+    }
+    if (is->main.lease) line += ", lease to " + std::to_string(is->main.lease->until_unix_ns);
+    Note(now_unix_ns, line);
+  }
   const bool due = was && before->due_unix_ns != 0 && before->due_unix_ns <= static_cast<uint64_t>(now_unix_ns);
   if (due) ++rows_[StatusOf(was) + ", due"];
   const bool was_final = was && record::IsFinal(was->main.status);

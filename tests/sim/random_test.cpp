@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 
 #include "core/lang/compiler.h"
 #include "tests/sim/random_program.h"
@@ -119,7 +120,9 @@ TEST_P(RandomPrograms, EndAsWithoutFaults) {
     ASSERT_TRUE(expected.starts_with("done ") || expected.find("as asked") != std::string::npos)
         << expected << ": " << repeat(seed, program);
     SessionsWorld world(OptionsOf(seed, GetParam(), executable));
-    ASSERT_EQ(RunOne(world, program), expected) << repeat(seed, program);
+    const std::string result = RunOne(world, program);
+    if (const char* file = std::getenv("TEAL_SIM_TRACE")) std::ofstream(file) << world.watch().trace();
+    ASSERT_EQ(result, expected) << repeat(seed, program);
     // Slowly, since much time passes.
     if (seed % 4 == 0) {
       ASSERT_EQ(Left(world), "") << repeat(seed, program);

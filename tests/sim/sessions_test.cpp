@@ -300,6 +300,32 @@ fn main() {
            200);
 }
 
+// Nor where other threads of its session commit between its own commit and its beginning, or before it says so.
+TEST_P(Sessions, AtMostOnceBesideOthers) {
+  RunSeeds(GetParam(),
+           Of(R"(
+fn child(i) {
+  for j in range(8) {
+    double(j)
+  }
+}
+fn main() {
+  f = async child(1)
+  g = async child(2)
+  for i in range(6) {
+    try {
+      once(i)
+    } catch e if e.kind == "interrupted" {
+    }
+  }
+  await f
+  await g
+  6
+})",
+              "6"),
+           200);
+}
+
 // ---- Write counts ----
 
 // What a session without faults writes. The program's record is not counted.
