@@ -25,13 +25,24 @@ std::string Names(const CLI::App& app, bool options) {
   return names;
 }
 
+// Of a command and of those below it.
+std::string AllFlags(const CLI::App& command) {
+  std::string flags = Names(command, true);
+  for (const CLI::App* below : command.get_subcommands([](const CLI::App*) { return true; })) {
+    flags += " " + Names(*below, true);
+  }
+  return flags;
+}
+
 std::string Bash(const CLI::App& app) {
-  std::string text = "_teal() {\n  local word=\"${COMP_WORDS[COMP_CWORD]}\" command=\"\" flags=\"" + Names(app, true) +
+  std::string text = "_teal() {\n  local word=\"${COMP_WORDS[COMP_CWORD]}\" command=\"\" below=\"\" flags=\"" +
+                     Names(app, true) +
                      "\"\n  local i\n  for ((i = 1; i < COMP_CWORD; i++)); do\n"
                      "    case \"${COMP_WORDS[i]}\" in -*) ;; *) command=\"${COMP_WORDS[i]}\"; break ;; esac\n  done\n"
                      "  case \"$command\" in\n";
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    text += "    " + command->get_name() + ") flags=\"$flags " + Names(*command, true) + "\" ;;\n";
+    text += "    " + command->get_name() + ") flags=\"$flags " + AllFlags(*command) + "\" below=\"" +
+            Names(*command, false) + "\" ;;\n";
   }
   text +=
       "  esac\n  if [[ \"$word\" == -* ]]; then\n    COMPREPLY=($(compgen -W \"$flags\" -- \"$word\"))\n"
@@ -39,7 +50,8 @@ std::string Bash(const CLI::App& app) {
       Names(app, false) +
       "\" -- \"$word\") $(compgen -f -- \"$word\"))\n"
       "  elif [[ \"$command\" == completion ]]; then\n    COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$word\"))\n"
-      "  else\n    COMPREPLY=($(compgen -f -- \"$word\"))\n  fi\n}\ncomplete -o filenames -F _teal teal\n";
+      "  else\n    COMPREPLY=($(compgen -W \"$below\" -- \"$word\") $(compgen -f -- \"$word\"))\n  fi\n}\ncomplete -o "
+      "filenames -F _teal teal\n";
   return text;
 }
 
@@ -71,7 +83,13 @@ std::string Fish(const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     text += "complete -c teal -n __fish_use_subcommand -a " + command->get_name() + " -d " +
             FishText(command->get_description()) + "\n";
-    FishFlags(*command, " -n '__fish_seen_subcommand_from " + command->get_name() + "'", &text);
+    const std::string seen = " -n '__fish_seen_subcommand_from " + command->get_name() + "'";
+    FishFlags(*command, seen, &text);
+    for (const CLI::App* below : command->get_subcommands([](const CLI::App*) { return true; })) {
+      text +=
+          "complete -c teal" + seen + " -a " + below->get_name() + " -d " + FishText(below->get_description()) + "\n";
+      FishFlags(*below, seen, &text);
+    }
   }
   return text + "complete -c teal -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n";
 }
