@@ -24,6 +24,7 @@ Command AddAsm(CLI::App& app, const Globals& globals);
 Command AddAst(CLI::App& app, const Globals& globals);
 Command AddTest(CLI::App& app, const Globals& globals);
 Command AddNew(CLI::App& app, const Globals& globals);
+Command AddSchedule(CLI::App& app, const Globals& globals);
 Command AddPlugin(CLI::App& app, const Globals& globals);
 Command AddCompletion(CLI::App& app, const Globals& globals);
 
