@@ -86,18 +86,18 @@ std::optional<Answer> Ask(const Request& request, Wrong* wrong) {
   return answer;
 }
 
-std::string Dump(const Json& json) {
+std::string OneLine(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string ToJson(const Answer& answer) {
-  return Dump(Json{{"next", answer.next}, {"description", answer.description}});
+  return OneLine(Json{{"next", answer.next}, {"description", answer.description}});
 }
 
 std::string ToJson(const Wrong& wrong) {
   Json error{{"message", wrong.message}, {"hint", wrong.hint}};
   if (wrong.column > 0) error["column"] = wrong.column;
-  return Dump(Json{{"error", error}});
+  return OneLine(Json{{"error", error}});
 }
 
 std::optional<Request> ReadRequest(const std::string& line, Wrong* wrong) {

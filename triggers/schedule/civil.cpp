@@ -10,7 +10,7 @@ namespace {
 using std::chrono::days;
 using std::chrono::sys_days;
 
-constexpr int64_t kDay = 86'400;
+constexpr int64_t kDaySeconds = 86'400;
 constexpr int kMonthsOfCycle = 400 * 12;
 
 struct Month {
@@ -111,7 +111,7 @@ bool Digits(std::string_view text, size_t at, size_t count, int* value) {
 }  // namespace
 
 std::optional<int64_t> NextLocal(const Cron& cron, int64_t local) {
-  const int64_t first_day = local >= 0 ? local / kDay : (local - kDay + 1) / kDay;
+  const int64_t first_day = local >= 0 ? local / kDaySeconds : (local - kDaySeconds + 1) / kDaySeconds;
   const std::chrono::year_month_day start{sys_days(days(first_day))};
   int year = static_cast<int>(start.year());
   unsigned month = static_cast<unsigned>(start.month());
@@ -123,8 +123,8 @@ std::optional<int64_t> NextLocal(const Cron& cron, int64_t local) {
       if (i == 0) left &= ~uint32_t{0} << static_cast<unsigned>(start.day());
       for (; left != 0; left &= left - 1) {
         const int64_t day = day_before + std::countr_zero(left);
-        const int64_t second = TimeOfDayFrom(cron, day == first_day ? local - first_day * kDay : 0);
-        if (second >= 0) return day * kDay + second;
+        const int64_t second = TimeOfDayFrom(cron, day == first_day ? local - first_day * kDaySeconds : 0);
+        if (second >= 0) return day * kDaySeconds + second;
       }
     }
     if (++month > 12) {
@@ -136,11 +136,11 @@ std::optional<int64_t> NextLocal(const Cron& cron, int64_t local) {
 }
 
 int64_t AddMonths(int64_t local, int64_t months) {
-  const int64_t day = local >= 0 ? local / kDay : (local - kDay + 1) / kDay;
+  const int64_t day = local >= 0 ? local / kDaySeconds : (local - kDaySeconds + 1) / kDaySeconds;
   const std::chrono::year_month_day start{sys_days(days(day))};
   std::chrono::year_month_day moved = start + std::chrono::months(static_cast<int>(months));
   if (!moved.ok()) moved = moved.year() / moved.month() / std::chrono::last;
-  return sys_days(moved).time_since_epoch().count() * kDay + (local - day * kDay);
+  return sys_days(moved).time_since_epoch().count() * kDaySeconds + (local - day * kDaySeconds);
 }
 
 std::optional<int64_t> ReadLocal(std::string_view text) {
@@ -153,13 +153,13 @@ std::optional<int64_t> ReadLocal(std::string_view text) {
   }
   const std::chrono::year_month_day date = std::chrono::year(year) / month / day;
   if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  return sys_days(date).time_since_epoch().count() * kDay + hour * 3600 + minute * 60 + second;
+  return sys_days(date).time_since_epoch().count() * kDaySeconds + hour * 3600 + minute * 60 + second;
 }
 
 std::string WriteLocal(int64_t local) {
-  const int64_t day = local >= 0 ? local / kDay : (local - kDay + 1) / kDay;
+  const int64_t day = local >= 0 ? local / kDaySeconds : (local - kDaySeconds + 1) / kDaySeconds;
   const std::chrono::year_month_day date{sys_days(days(day))};
-  const int second = static_cast<int>(local - day * kDay);
+  const int second = static_cast<int>(local - day * kDaySeconds);
   char text[48];
   std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), second / 3600, second / 60 % 60,
