@@ -14,7 +14,7 @@ void AddGlobalFlags(CLI::App& app, Globals* globals) {
       ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_option("--project", globals->project, "the project's folder; else the nearest parent with a teal.yaml");
   app.add_option("--backend", globals->backend, "where the program runs: local");
-  app.add_option("--stage", globals->stage, "the stage of a backend");
+  app.add_option("--stage", globals->stage, "the stage: teal.STAGE.yaml is laid over teal.yaml");
   app.add_option("--key", globals->key, "the key of a host");
   app.add_option("--plugin", globals->plugins, "a plugin to look at first: its manifest, library or folder")
       ->allow_extra_args(false);

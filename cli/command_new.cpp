@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "cli/templates.h"
+#include "core/config/schema.h"
 
 namespace teal::cli {
 namespace {
@@ -46,9 +47,11 @@ int New(const Globals& globals, const NewFlags& flags) {
     return kExitUsage;
   }
   const std::string project = fs::absolute(folder, error).lexically_normal().filename().string();
-  if (!Write(globals, folder / "teal.yaml", "name: " + ToJson(vm::MakeString(project)) + "\nmain: service.tl\n")) {
-    return kExitUsage;
-  }
+  const std::string config =
+      "# yaml-language-server: $schema=teal.schema.json\nname: " + ToJson(vm::MakeString(project)) +
+      "\nmain: service.tl\n";
+  if (!Write(globals, folder / "teal.yaml", config)) return kExitUsage;
+  if (!Write(globals, folder / "teal.schema.json", config::kSchemaText)) return kExitUsage;
   for (int i = 0; i < kTemplateFileCount; ++i) {
     const TemplateFile& file = kTemplateFiles[i];
     if (file.name == flags.name && !Write(globals, folder / file.path, file.text)) return kExitUsage;

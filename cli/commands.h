@@ -23,6 +23,7 @@ Command AddFmt(CLI::App& app, const Globals& globals);
 Command AddAsm(CLI::App& app, const Globals& globals);
 Command AddAst(CLI::App& app, const Globals& globals);
 Command AddTest(CLI::App& app, const Globals& globals);
+Command AddValidate(CLI::App& app, const Globals& globals);
 Command AddNew(CLI::App& app, const Globals& globals);
 Command AddSchedule(CLI::App& app, const Globals& globals);
 Command AddPlugin(CLI::App& app, const Globals& globals);

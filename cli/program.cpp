@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "core/config/project.h"
+
 namespace teal::cli {
 
 namespace fs = std::filesystem;
@@ -19,6 +21,27 @@ void PrintDiagnostics(const Globals& globals, const std::vector<lang::Diagnostic
   }
 }
 
+namespace {
+
+// Without teal.yaml there are no stages.
+bool HasNoStage(const Globals& globals) {
+  if (globals.stage.empty()) return true;
+  ReportError(globals, "there is no stage `" + globals.stage + "`, since there is no teal.yaml",
+              "leave --stage out, or write teal.yaml and teal." + globals.stage + ".yaml");
+  return false;
+}
+
+}  // namespace
+
+lang::Diagnostic DiagnosticOf(const runtime::ConfigError& error) {
+  lang::Diagnostic diagnostic;
+  diagnostic.file = error.file;
+  diagnostic.position = {static_cast<uint32_t>(error.line), static_cast<uint32_t>(error.column)};
+  diagnostic.message = error.message;
+  diagnostic.hint = error.hint;
+  return diagnostic;
+}
+
 bool LoadConfig(const Globals& globals, const std::string& file, runtime::ProjectConfig* config) {
   std::error_code error;
   const fs::path folder = fs::absolute(fs::path(file), error).lexically_normal().parent_path();
@@ -31,24 +54,18 @@ bool LoadConfig(const Globals& globals, const std::string& file, runtime::Projec
       return false;
     }
     config->folder = project;
-    if (!fs::exists(fs::path(project) / runtime::kConfigFileName, error)) return true;
+    if (!fs::exists(fs::path(project) / runtime::kConfigFileName, error)) return HasNoStage(globals);
   } else {
     const std::optional<std::string> found = runtime::FindProject(folder.string());
-    if (!found) return true;
+    if (!found) return HasNoStage(globals);
     project = *found;
   }
-  auto read = runtime::ReadConfig(project);
-  if (const runtime::ConfigError* wrong = std::get_if<runtime::ConfigError>(&read)) {
-    lang::Diagnostic diagnostic;
-    diagnostic.file = wrong->file;
-    diagnostic.position = {static_cast<uint32_t>(wrong->line), static_cast<uint32_t>(wrong->column)};
-    diagnostic.message = wrong->message;
-    diagnostic.hint = wrong->hint;
-    PrintDiagnostics(globals, {diagnostic});
-    return false;
-  }
-  *config = std::move(std::get<runtime::ProjectConfig>(read));
-  return true;
+  config::Project read = config::ReadProject(project, globals.stage);
+  std::vector<lang::Diagnostic> wrong;
+  for (const config::Error& one : read.errors) wrong.push_back(DiagnosticOf(one));
+  PrintDiagnostics(globals, wrong);
+  *config = std::move(read.config);
+  return wrong.empty();
 }
 
 int LoadProgram(const Globals& globals, const std::string& file, LoadedProgram* loaded, bool optimize) {

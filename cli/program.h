@@ -24,6 +24,9 @@ int LoadProgram(const Globals& globals, const std::string& file, LoadedProgram* 
 // Prints diagnostics: on stderr, or with --json on stdout.
 void PrintDiagnostics(const Globals& globals, const std::vector<lang::Diagnostic>& diagnostics);
 
+// An error of teal.yaml as every other. Without the line, which may hold a secret.
+lang::Diagnostic DiagnosticOf(const runtime::ConfigError& error);
+
 // The project of `file`: --project, else the nearest parent with a teal.yaml, else the file's folder. False: teal.yaml
 // is wrong, which has been reported.
 bool LoadConfig(const Globals& globals, const std::string& file, runtime::ProjectConfig* config);

@@ -9,6 +9,7 @@ foreach(program teal-plugin-check teal-serve)
   endif()
 endforeach()
 install(DIRECTORY ${CMAKE_BINARY_DIR}/lib/teal DESTINATION lib USE_SOURCE_PERMISSIONS)
+install(FILES teal.schema.json DESTINATION share/teal)
 install(DIRECTORY abi/include/teal DESTINATION include)
 
 set(package_dir lib/cmake/Teal)
