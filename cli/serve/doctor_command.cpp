@@ -19,6 +19,7 @@
 #include "cli/program.h"
 #include "cli/serve/place.h"
 #include "cli/version.h"
+#include "core/config/project.h"
 #include "core/host/file.h"
 #include "core/host/library_file.h"
 #include "core/host/search.h"
@@ -73,14 +74,15 @@ void LookAtProject(const Globals& globals, const std::string& project, Report* r
   if (::stat((project + "/" + runtime::kConfigFileName).c_str(), &there) != 0) {
     return report->Add(Mark::kOk, "project", project + ", without a teal.yaml");
   }
-  const std::variant<runtime::ProjectConfig, runtime::ConfigError> read = runtime::ReadConfig(project);
-  if (const auto* error = std::get_if<runtime::ConfigError>(&read)) {
+  const config::Project read = config::ReadProject(project, globals.stage);
+  if (!read.errors.empty()) {
+    const config::Error& error = read.errors.front();
     return report->Add(
         Mark::kError, "project",
-        error->file + ":" + std::to_string(error->line) + ":" + std::to_string(error->column) + ": " + error->message,
-        error->hint.empty() ? "correct the file" : error->hint);
+        error.file + ":" + std::to_string(error.line) + ":" + std::to_string(error.column) + ": " + error.message,
+        error.hint);
   }
-  *config = std::get<runtime::ProjectConfig>(read);
+  *config = read.config;
   report->Add(Mark::kOk, "project", project + (globals.stage.empty() ? "" : ", stage " + globals.stage));
 }
 

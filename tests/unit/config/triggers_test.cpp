@@ -29,7 +29,7 @@ std::string Told(const std::string& events) {
 }
 
 TEST(Triggers, ShortFormsAndAliasesMeanTheSame) {
-  for (const char* const one : {"http: POST /orders/{id}", "httpApi: POST /orders/{id}",
+  for (const char* const one : {"http: 'POST /orders/{id}'", "httpApi: 'POST /orders/{id}'",
                                 "http: {path: '/orders/{id}', methods: [POST], auth: key}",
                                 "http: {route: 'orders/{id}', method: post, authLevel: function}"}) {
     const auto read = Events(one);
@@ -40,11 +40,11 @@ TEST(Triggers, ShortFormsAndAliasesMeanTheSame) {
     EXPECT_EQ(http.auth, "key");
   }
   for (const char* const one :
-       {"s3: {bucket: up, prefix: in/, suffix: .jpg}",
-        "s3: {bucket: up, event: 's3:ObjectCreated:*', rules: [{prefix: in/}, {suffix: .jpg}]}"}) {
+       {"s3: {bucket: upl, prefix: in/, suffix: .jpg}",
+        "s3: {bucket: upl, event: 's3:ObjectCreated:*', rules: [{prefix: in/}, {suffix: .jpg}]}"}) {
     const auto read = Events(one);
     const S3Trigger& s3 = std::get<S3Trigger>(read->triggers.at(0).what);
-    EXPECT_EQ(s3.bucket + "|" + s3.prefix + "|" + s3.suffix + "|" + s3.events.at(0), "up|in/|.jpg|s3:ObjectCreated:*");
+    EXPECT_EQ(s3.bucket + "|" + s3.prefix + "|" + s3.suffix + "|" + s3.events.at(0), "upl|in/|.jpg|s3:ObjectCreated:*");
   }
   for (const char* const one :
        {"schedule: rate(5 minutes)", "schedule: {rate: 5 minutes}", "schedule: {rate: rate(5 minutes)}"}) {
@@ -63,10 +63,10 @@ TEST(Triggers, ContradictionsAreTold) {
 }
 
 TEST(Triggers, OneRouteHasOneTrigger) {
-  EXPECT_EQ(Told("http: GET /a/{x}, http: POST /a/{x}"), "fine");
-  EXPECT_EQ(Told("http: GET /a/{x}, http: GET /a/new"), "fine");
-  EXPECT_EQ(Told("http: GET /a/{x}, http: GET /a/{x+}"), "fine");
-  EXPECT_EQ(Told("http: GET /a/{x}, http: GET /a/{y}"),
+  EXPECT_EQ(Told("http: 'GET /a/{x}', http: 'POST /a/{x}'"), "fine");
+  EXPECT_EQ(Told("http: 'GET /a/{x}', http: 'GET /a/new'"), "fine");
+  EXPECT_EQ(Told("http: 'GET /a/{x}', http: 'GET /a/{x+}'"), "fine");
+  EXPECT_EQ(Told("http: 'GET /a/{x}', http: 'GET /a/{y}'"),
             "two triggers on one route: GET /a/{y} is taken in teal.yaml:1");
   EXPECT_EQ(Told("http: /a, http: {path: /a, methods: [PUT]}"),
             "two triggers on one route: PUT /a is taken in teal.yaml:1");
