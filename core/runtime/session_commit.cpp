@@ -290,7 +290,9 @@ void Session::Committed(const Result<StoreCommitted>& outcome) {
                                               runtime_->options_.constants);
   if (!gate.empty() && !in_time) {
     kept_->at_gate.insert(kept_->at_gate.end(), gate.begin(), gate.end());
-    WantCommit();
+    // It is put among those that want a commit below, once.
+    if (!kept_->wanted) kept_->wanted_since_ns = scheduler_.clock().NowUnixNs();
+    kept_->wanted = true;
   }
   for (ThreadRecord* record : gate) {
     if (!in_time) break;
