@@ -601,7 +601,7 @@ TEST(SessionsTold, HistoryOfALongLifeIsBounded) {
   options.executable = Executable(std::string(kImports) + R"(
 fn bad() { raise("Broken", format("{}", range(60))) }
 fn main() {
-  for i in range(4300) {
+  for i in range(8400) {
     try {
       await async bad()
     } catch e {
