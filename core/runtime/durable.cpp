@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/runtime/large_records.h"
 #include "core/runtime/running_note.h"
 #include "core/runtime/scheduler.h"
 #include "core/runtime/session.h"
@@ -23,6 +24,12 @@ RuntimeOptions RuntimeOptionsOf(const DurableOptions& options, OutputSink* outpu
   of.constants = options.constants;
   of.note = options.note;
   return of;
+}
+
+DurableOptions Over(LargeRecords* large, DurableOptions options) {
+  assert(options.store != nullptr);
+  options.store = large;
+  return options;
 }
 
 }  // namespace
@@ -53,7 +60,10 @@ ServiceError ErrorOf(const Failure& failure) {
 }
 
 DurableSessions::DurableSessions(DurableOptions options)
-    : options_(std::move(options)), runtime_(std::make_unique<Runtime>(RuntimeOptionsOf(options_, this))) {
+    : large_(
+          std::make_unique<LargeRecords>(options.store, [this](std::function<void()> call) { Post(std::move(call)); })),
+      options_(Over(large_.get(), std::move(options))),
+      runtime_(std::make_unique<Runtime>(RuntimeOptionsOf(options_, this))) {
   assert(options_.store != nullptr && options_.clock != nullptr);
   next_put_down_ns_ = Now() + kPutDownEveryNs;
   if (options_.note != nullptr) suspects_.insert(options_.note->suspects().begin(), options_.note->suspects().end());

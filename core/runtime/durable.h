@@ -31,6 +31,7 @@
 
 namespace teal::runtime {
 
+class LargeRecords;
 class RunningNote;
 struct KeptSession;
 class Session;
@@ -213,7 +214,8 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   Result<Loaded> LoadedOf(std::shared_ptr<const vm::Program> program, std::string name, uint64_t created_unix_ns);
   void WithProgram(const Sha256& id, std::function<void(Result<Loaded>)> call);
 
-  const DurableOptions options_;
+  const std::unique_ptr<LargeRecords> large_;  // over the store of the options
+  const DurableOptions options_;               // its store is large_
   std::unique_ptr<Runtime> runtime_;
 
   // Owned by the host's thread.

@@ -145,9 +145,7 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
   if (writes[0].condition == StoreCondition::kVersion) writes[0].expected = kept_->version;
   writes[0].due_unix_ns = TEAL_MUTANT("commit_without_due") ? 0 : due;
   for (ThreadRecord* record : kept_->changed) {
-    if (record == main_) continue;
-    // Of a session that has ended, only what its threads have written is looked at.
-    if (ended_ && (record->kept == nullptr || record->kept->lines.empty())) continue;
+    if (record == main_ || ended_) continue;  // of one that has ended nobody looks at the others
     record::Thread thread;
     if (Status s = EncodeThread(*record, &segments, &thread); !s.ok()) return s;
     const Key key = record::ThreadKey(sid_, record->tid());

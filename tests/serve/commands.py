@@ -124,10 +124,11 @@ fn main() { double(21) }
 """
 
 POISON_PYTHON = """
-import os, signal
+import os, signal, time
 def end_host(x):
+    time.sleep(1.5)
     os.kill(os.getppid(), signal.SIGKILL)
-    import time; time.sleep(60)
+    time.sleep(60)
 def double(x):
     return 2 * x
 """

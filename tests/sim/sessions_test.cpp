@@ -595,6 +595,36 @@ fn main() {
   RunSeeds(GetParam(), shape, 30);
 }
 
+// Values, output and events that are larger than any record of the memory may be.
+TEST_P(Sessions, LargeValuesLieInParts) {
+  std::string text = "0123456789abcdef";
+  for (int i = 0; i < 16; ++i) text += text;
+  Shape shape = Of(R"(
+fn main() {
+  s = "0123456789abcdef"
+  for i in range(16) {
+    s = s + s
+  }
+  print(s)
+  double(1)
+  publish("big", s)
+  got = await event("big")
+  print(s + "end")
+  double(2)
+  [length(got), s]
+})",
+                   "[700000,\"" + text + "\"]");
+  shape.world = [](SessionsWorld& world, const std::string& sid) {
+    world.SendAt(world.loop().now() + 1'000'000'000, sid, "big", "\"" + std::string(700'000, 'e') + "\"", "key");
+  };
+  shape.check = [&text](SessionsWorld& world, const std::string& sid) {
+    std::string all;
+    for (const runtime::LineView& line : world.ReadLines(sid, runtime::LineSort::kOutput, 100)) all += line.text;
+    EXPECT_TRUE(all == text + "\n" + text + "end\n") << all.size();
+  };
+  RunSeeds(GetParam(), shape, 9);
+}
+
 // Of a long life the newest history is kept, and a step costs what the first did.
 TEST(SessionsTold, HistoryOfALongLifeIsBounded) {
   SessionsOptions options;
