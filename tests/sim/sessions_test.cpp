@@ -719,17 +719,17 @@ TEST(SessionsTold, PoisonIsSetAside) {
   EXPECT_EQ(poisoned.world.crashes(), 3u);
   EXPECT_EQ(poisoned.Run("innocent").status, runtime::ViewStatus::kDone);
   EXPECT_EQ(poisoned.world.crashes(), 3u);
-  using Sessions = runtime::DurableSessions;
-  EXPECT_TRUE(poisoned.Do(&Sessions::Resume, dead.sid).error.has_value()) << "it is not paused";
-  EXPECT_TRUE(poisoned.Do(&Sessions::Cancel, dead.sid).error.has_value());
+  using Hosted = runtime::DurableSessions;
+  EXPECT_TRUE(poisoned.Do(&Hosted::Resume, dead.sid).error.has_value()) << "it is not paused";
+  EXPECT_TRUE(poisoned.Do(&Hosted::Cancel, dead.sid).error.has_value());
   // Its answer may be lost with the host.
   poisoned.world.At(0, [&](runtime::DurableSessions& host) { host.RetryDead(dead.sid, [](const auto&) {}); });
   poisoned.world.Pass(600'000'000'000);
   EXPECT_EQ(poisoned.world.crashes(), 6u);
-  EXPECT_EQ(poisoned.Do(&Sessions::Get, dead.sid).value.status, runtime::ViewStatus::kDead);
-  EXPECT_FALSE(poisoned.Do(&Sessions::DropDead, dead.sid).error.has_value());
-  EXPECT_EQ(poisoned.Do(&Sessions::Get, dead.sid).value.status, runtime::ViewStatus::kTerminated);
-  EXPECT_TRUE(poisoned.Do(&Sessions::RetryDead, dead.sid).error.has_value());
+  EXPECT_EQ(poisoned.Do(&Hosted::Get, dead.sid).value.status, runtime::ViewStatus::kDead);
+  EXPECT_FALSE(poisoned.Do(&Hosted::DropDead, dead.sid).error.has_value());
+  EXPECT_EQ(poisoned.Do(&Hosted::Get, dead.sid).value.status, runtime::ViewStatus::kTerminated);
+  EXPECT_TRUE(poisoned.Do(&Hosted::RetryDead, dead.sid).error.has_value());
 }
 
 // One that gets further each time is not.
