@@ -6,9 +6,9 @@
 namespace teal::cli {
 namespace {
 
-constexpr const char* kNames[] = {"serve",     "start",  "invoke", "wait",    "result", "sessions",
-                                  "inspect",   "stdout", "logs",   "history", "send",   "cancel",
-                                  "terminate", "pause",  "resume", "keys",    "doctor"};
+constexpr const char* kNames[] = {"serve",  "start", "invoke",  "wait",  "result", "sessions",  "inspect",
+                                  "stdout", "logs",  "history", "send",  "cancel", "terminate", "pause",
+                                  "resume", "keys",  "doctor",  "rerun", "dead"};
 
 void AddServe(CLI::App& app, HostFlags* flags) {
   CLI::App* serve = app.add_subcommand("serve", "run a host: durable sessions and the control API");
@@ -87,6 +87,20 @@ void AddChanging(CLI::App& app, HostFlags* flags) {
   doctor->footer(
       "Example: teal doctor\nA line for each check: ok, warning or error. The exit code is 1 if there is an error.");
   doctor->add_option("--data", flags->data, "the folder of the data; .teal/data of the project if left out");
+  CLI::App* rerun = AddOfSession(app, flags, "rerun", "run a session again: a new one, with its program and arguments",
+                                 "SID --from start");
+  rerun->add_option("--from", flags->from, "where it begins: `start`")->required();
+  CLI::App* dead =
+      app.add_subcommand("dead", "sessions that were set aside, because they ended their host three times");
+  dead->footer("Example: teal dead list");
+  dead->require_subcommand(1);
+  const auto one = [&](const char* name, const char* what) {
+    dead->add_subcommand(name, what)->add_option("ID", flags->sid, "the session's id")->required();
+  };
+  dead->add_subcommand("list", "which there are, the newest first");
+  one("show", "one, and why it is dead");
+  one("retry", "let it go on from where it was");
+  one("drop", "end it");
   CLI::App* keys = app.add_subcommand("keys", "the keys of this project's host");
   keys->footer("Example: teal keys new dashboard --role read");
   keys->require_subcommand(1);

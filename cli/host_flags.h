@@ -41,6 +41,10 @@ struct HostFlags {
   std::string event;
   std::string value;
   std::string wait;
+  // rerun
+  std::string from;
+  // dead: list, show, retry or drop
+  std::string action;
   // keys
   std::string name;
   std::string role = "operate";

@@ -173,6 +173,13 @@ std::optional<Value> Ask::PostSlowly(const std::string& target, const std::strin
   return Carry(std::move(request), !key.empty());
 }
 
+std::optional<Value> Ask::Delete(const std::string& target) {
+  HttpRequest request;
+  request.method = "DELETE";
+  request.target = target;
+  return Carry(std::move(request), false);
+}
+
 bool Ask::Follow(const std::string& target, const std::function<bool(const Value&)>& on_item) {
   std::string last_id;
   uint64_t lost_since_ns = 0;

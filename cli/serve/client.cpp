@@ -27,6 +27,7 @@ using vm::Value;
 constexpr uint64_t kSliceNs = 60 * kSecondNs;  // one request waits so long at most
 constexpr uint64_t kGraceNs = 30 * kSecondNs;  // for the answer to come after it
 constexpr char kSessions[] = "/teal/v1/sessions";
+constexpr char kDead[] = "/teal/v1/dead";
 
 std::string SessionPath(std::string_view sid, const std::string& rest = "") {
   return std::string(kSessions) + "/" + serve::PercentEncode(sid) + rest;
@@ -50,10 +51,14 @@ class Command {
   int Wait();
   int Result();
   int Sessions();
+  // All pages of a list: `field` of each answer.
+  int List(const std::string& path, const std::string& query, const char* field);
   int Inspect();
   int Lines(const std::string& what, bool follow);
   int Send();
   int Change(const std::string& what);
+  int Rerun();
+  int Dead(const std::string& action);
 
  private:
   int Usage(const std::string& message, const std::string& hint) {
@@ -267,14 +272,18 @@ int Command::Sessions() {
       return Usage("--since " + flags_.since + " is no time", "write 2026-01-31T10:00:00Z, or 1h for the last hour");
     query += "&since=" + serve::PercentEncode(serve::FormatTime(*since));
   }
+  return List(kSessions, query, "sessions");
+}
+
+int Command::List(const std::string& path, const std::string& query, const char* field) {
   std::string cursor;
   uint32_t left = flags_.limit;
   do {
-    const std::string target = std::string(kSessions) + "?limit=" + std::to_string(std::min(left, 1000u)) + query +
+    const std::string target = path + "?limit=" + std::to_string(std::min(left, 1000u)) + query +
                                (cursor.empty() ? "" : "&cursor=" + serve::PercentEncode(cursor));
     const std::optional<Value> page = ask_.Get(target);
     if (!page) return ask_.code();
-    const Value sessions = ValueIn(*page, "sessions");
+    const Value sessions = ValueIn(*page, field);
     if (sessions.tag() != vm::Tag::kList) break;
     const auto* list = sessions.As<vm::List>();
     for (uint64_t i = 0; i < list->size && left > 0; ++i, --left) {
@@ -364,6 +373,30 @@ int Command::Change(const std::string& what) {
   return kExitDone;
 }
 
+int Command::Rerun() {
+  const std::optional<Value> session =
+      ask_.Post(SessionPath(flags_.sid, "/rerun"), "{\"from\":" + serve::JsonOf(flags_.from) + "}");
+  if (!session) return ask_.code();
+  PrintLine(globals_.json ? ToJson(*session) : std::string(TextIn(*session, "sid")));
+  return kExitDone;
+}
+
+int Command::Dead(const std::string& action) {
+  if (action == "list") return List(kDead, "", "dead");
+  const std::string path = std::string(kDead) + "/" + serve::PercentEncode(flags_.sid);
+  const std::optional<Value> answer = action == "show"    ? ask_.Get(path)
+                                      : action == "retry" ? ask_.Post(path + "/retry", "")
+                                                          : ask_.Delete(path);
+  if (!answer) return ask_.code();
+  if (globals_.json) {
+    PrintLine(ToJson(*answer));
+  } else if (action == "show") {
+    PrintLine(SessionLine(*answer));
+    PrintLine("  " + std::string(TextIn(ValueIn(*answer, "error"), "message")));
+  }
+  return kExitDone;
+}
+
 }  // namespace
 
 int AskHost(const Globals& globals, const HostFlags& flags, const std::string& command) {
@@ -388,6 +421,8 @@ int AskHost(const Globals& globals, const HostFlags& flags, const std::string& c
       {"stdout", [&] { return asked.Lines("output", flags.follow); }},
       {"logs", [&] { return asked.Lines("log", flags.follow); }},
       {"history", [&] { return asked.Lines("history", false); }},
+      {"rerun", [&] { return asked.Rerun(); }},
+      {"dead", [&] { return asked.Dead(flags.action); }},
       {"send", [&] { return asked.Send(); }}};
   const auto found = commands.find(command);
   return found == commands.end() ? asked.Change(command) : found->second();

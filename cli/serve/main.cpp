@@ -43,7 +43,8 @@ int Main(std::vector<std::string> words) {
     ReportError(globals, e.what(), "see teal --help");
     return kExitUsage;
   }
-  for (std::string* word : {&flags.sid, &flags.event, &flags.function, &flags.file, &flags.name, &flags.id})
+  for (std::string* word :
+       {&flags.sid, &flags.event, &flags.function, &flags.file, &flags.name, &flags.id, &flags.from})
     Unmark(word);
   CLI::App* const chosen = app.get_subcommands().front();
   if (chosen->get_name() == "run") {
@@ -52,6 +53,7 @@ int Main(std::vector<std::string> words) {
   }
   if (chosen->get_name() == "serve") return Serve(globals, flags);
   if (chosen->get_name() == "doctor") return Doctor(globals, flags);
+  if (chosen->get_name() == "dead") flags.action = chosen->get_subcommands().front()->get_name();
   if (chosen->get_name() == "keys") return Keys(globals, flags, chosen->get_subcommands().front()->get_name());
   return AskHost(globals, flags, chosen->get_name());
 }

@@ -150,6 +150,7 @@ int Serve(const Globals& globals, const HostFlags& flags) {
   }
   WriteAll(STDOUT_FILENO, "ready " + server.value()->Url() + "\n");
   stop.Wait();
+  sessions->WillStop();
   if (!globals.quiet)
     WriteAll(STDERR_FILENO, "teal: stopping; what is under way ends first, a second signal stops at once\n");
   server.value()->Drain();

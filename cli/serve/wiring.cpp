@@ -1,5 +1,7 @@
 #include "cli/serve/wiring.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,6 +21,7 @@
 #include "core/runtime/durable.h"
 #include "core/runtime/floor_store.h"
 #include "core/runtime/memory_store.h"
+#include "core/runtime/running_note.h"
 
 namespace teal::cli {
 namespace {
@@ -27,6 +30,7 @@ using runtime::ForeignCalls;
 
 constexpr char kMemoryPlugin[] = "local";
 constexpr char kStoreFolder[] = "/store";
+constexpr char kNoteFile[] = "/running";  // what it is doing, for the life after (P-25)
 
 class LocalSessions : public HostedSessions {
  public:
@@ -40,6 +44,9 @@ class LocalSessions : public HostedSessions {
   // kExitDone, or reported.
   int Open(const std::string& name, const std::string& data, Serving serving);
   runtime::SessionService& service() override { return *sessions_; }
+  void WillStop() override {
+    if (note_ != nullptr) note_->WillEnd();
+  }
   void Stop() override;
 
  private:
@@ -47,6 +54,7 @@ class LocalSessions : public HostedSessions {
     ReportError(globals_, failure.message, "");
     return code;
   }
+  Status OpenNote(const std::string& data);
   Result<std::unique_ptr<host::Instance>> OpenMemory(const std::string& data);
   Result<ForeignCalls*> ForeignOf(const std::shared_ptr<const vm::Program>& program);
 
@@ -57,6 +65,7 @@ class LocalSessions : public HostedSessions {
   std::unique_ptr<host::Instance> memory_;
   std::unique_ptr<runtime::MemoryStore> store_;
   std::unique_ptr<runtime::FloorStore> floor_;  // where the memory cannot commit a whole session at once
+  std::unique_ptr<runtime::RunningNote> note_;  // its file stays mapped until the process ends
   runtime::RealClock clock_;
   std::mutex mutex_;
   std::map<Sha256, std::unique_ptr<runtime::PythonCalls>> python_;  // by program; guarded by mutex_
@@ -92,6 +101,22 @@ Result<std::unique_ptr<host::Instance>> LocalSessions::OpenMemory(const std::str
   return host::Instance::Open(*plugin.value(), options);
 }
 
+// Precondition: the memory is open, so no other host has the folder.
+Status LocalSessions::OpenNote(const std::string& data) {
+  const std::string path = data + kNoteFile;
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  void* bytes = MAP_FAILED;
+  if (file >= 0 && ::ftruncate(file, runtime::RunningNote::kBytes) == 0) {
+    bytes = ::mmap(nullptr, runtime::RunningNote::kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  }
+  const int error = errno;
+  if (file >= 0) ::close(file);
+  if (bytes == MAP_FAILED)
+    return Fail(FailureCode::kUnavailable, path + " cannot be mapped: " + host::ErrnoText(error));
+  note_ = std::make_unique<runtime::RunningNote>(static_cast<char*>(bytes));
+  return Unit{};
+}
+
 // Called on the host's thread, and once before it is there.
 Result<ForeignCalls*> LocalSessions::ForeignOf(const std::shared_ptr<const vm::Program>& program) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -115,7 +140,11 @@ int LocalSessions::Open(const std::string& name, const std::string& data, Servin
   if (!memory) return Refuse(memory.failure(), kExitUsage);
   memory_ = std::move(*memory);
   store_ = std::make_unique<runtime::MemoryStore>(memory_->memory(), memory_->handle());
+  if (serving == Serving::kAll) {
+    if (const Status noted = OpenNote(data); !noted) return Refuse(noted.failure(), kExitUsage);
+  }
   runtime::DurableOptions options;
+  options.note = note_.get();
   options.store = store_.get();
   if (runtime::NeedsFloor(store_->limits())) {
     floor_ = std::make_unique<runtime::FloorStore>(*store_);
@@ -144,6 +173,7 @@ int LocalSessions::Open(const std::string& name, const std::string& data, Servin
 
 void LocalSessions::Stop() {
   if (!thread_.joinable()) return;
+  WillStop();
   sessions_->Stop();
   thread_.join();
   // They write into the sessions, which use them.

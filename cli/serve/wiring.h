@@ -19,6 +19,8 @@ class HostedSessions {
  public:
   virtual ~HostedSessions() = default;
   virtual runtime::SessionService& service() = 0;
+  // It is about to end by itself: no session is held to have ended it, however it goes on. Thread-safe.
+  virtual void WillStop() = 0;
   // Begins nothing more; comes back when what was on its way is durable. Calls that wait have been answered.
   virtual void Stop() = 0;
 };

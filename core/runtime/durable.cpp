@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/runtime/large_records.h"
+#include "core/runtime/running_note.h"
 #include "core/runtime/scheduler.h"
 #include "core/runtime/session.h"
 #include "core/vm/json.h"
@@ -20,7 +22,14 @@ RuntimeOptions RuntimeOptionsOf(const DurableOptions& options, OutputSink* outpu
   of.store = options.store;
   of.incarnation = options.incarnation;
   of.constants = options.constants;
+  of.note = options.note;
   return of;
+}
+
+DurableOptions Over(LargeRecords* large, DurableOptions options) {
+  assert(options.store != nullptr);
+  options.store = large;
+  return options;
 }
 
 }  // namespace
@@ -51,9 +60,13 @@ ServiceError ErrorOf(const Failure& failure) {
 }
 
 DurableSessions::DurableSessions(DurableOptions options)
-    : options_(std::move(options)), runtime_(std::make_unique<Runtime>(RuntimeOptionsOf(options_, this))) {
+    : large_(
+          std::make_unique<LargeRecords>(options.store, [this](std::function<void()> call) { Post(std::move(call)); })),
+      options_(Over(large_.get(), std::move(options))),
+      runtime_(std::make_unique<Runtime>(RuntimeOptionsOf(options_, this))) {
   assert(options_.store != nullptr && options_.clock != nullptr);
   next_put_down_ns_ = Now() + kPutDownEveryNs;
+  if (options_.note != nullptr) suspects_.insert(options_.note->suspects().begin(), options_.note->suspects().end());
   runtime_->SetAlarm(0);
 }
 
@@ -74,7 +87,14 @@ void DurableSessions::Stop() {
     for (auto& [sid, all] : waiting_) {
       for (Waiting& one : all) one.done({stopping, {}});
     }
+    for (auto& [sid, all] : asking_) {
+      for (const std::shared_ptr<Asking>& one : all) {
+        if (!one->answered) one->done({stopping, {}});
+        one->answered = true;
+      }
+    }
     waiting_.clear();
+    asking_.clear();
     following_.clear();
   });
   runtime_->StopServing();
@@ -86,6 +106,7 @@ void DurableSessions::Post(std::function<void()> call) {
 
 void DurableSessions::OnEnded(const std::string& sid, const record::Session& session) {
   OnCommitted(sid);
+  LookAgain(sid, [](const Asking&) { return true; });
   const Served<SessionView> view{std::nullopt, ViewOf(sid, session)};
   if (view.value.status == ViewStatus::kDone) ++ended_done_;
   if (view.value.status == ViewStatus::kFailed) ++ended_failed_;

@@ -5,7 +5,9 @@
 // from outside is handed to it. Other hosts over the same store are kept off by the condition of every commit.
 //
 // Parts: durable.cpp life of the host; durable_start.cpp starting; durable_carry.cpp taking up, putting down, sweeping;
-// durable_ask.cpp what is asked from outside; durable_view.cpp records as people see them; durable_erase.cpp their end;
+// durable_ask.cpp what is asked from outside; durable_reply.cpp events and their replies; durable_lines.cpp output, log
+// lines and history; durable_view.cpp records as people see them; durable_erase.cpp their end; durable_dead.cpp
+// those that end their host; durable_rerun.cpp running one again;
 // durable_list.cpp the list; durable_program.cpp programs.
 #pragma once
 
@@ -13,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +31,8 @@
 
 namespace teal::runtime {
 
+class LargeRecords;
+class RunningNote;
 struct KeptSession;
 class Session;
 
@@ -45,6 +50,7 @@ struct DurableOptions {
   // Whether it looks for sessions that are due. Without, it goes on with those only that somebody asks for, and keeps
   // them in memory.
   bool sweeps = true;
+  RunningNote* note = nullptr;                  // outlives the host; null: no session is ever held to have ended it
   std::function<void(const std::string&)> log;  // what people who run the host should know; may be empty
   size_t carried_max = 100'000;                 // more, and starts are refused as overloaded
 };
@@ -82,6 +88,9 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   void Terminate(std::string sid, Done<SessionView> done) override;
   void Pause(std::string sid, Done<SessionView> done) override;
   void Resume(std::string sid, Done<SessionView> done) override;
+  void RetryDead(std::string sid, Done<SessionView> done) override;
+  void DropDead(std::string sid, Done<SessionView> done) override;
+  void Rerun(std::string sid, std::string from, Done<SessionView> done) override;
   void Lines(std::string sid, LineSort sort, std::string cursor, uint64_t limit, uint64_t wait_ns,
              Done<LinesAnswer> done) override;
   void Threads(std::string sid, Done<std::vector<ThreadView>> done) override;
@@ -124,6 +133,7 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   // KeepEvents
   void OnEnded(const std::string& sid, const record::Session& session) override;
   void OnCommitted(const std::string& sid) override;
+  void OnReplied(const std::string& sid, const std::string& id) override;
   void OnLost(const std::string& sid, const Failure& why) override;
   void OnAlarm() override;
   void SendFor(const std::string& key, const std::string& sid, const std::string& event, vm::Value value,
@@ -141,8 +151,12 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   // durable_carry.cpp
   void With(std::string sid, WithSession call);
   void TakeUp(const std::string& sid);
-  void TakeUpPage(std::shared_ptr<std::vector<StoreItem>> items, const std::string& sid, std::string cursor);
-  void TakeUpRecords(const std::string& sid, std::vector<StoreItem> items);
+  enum TakeUpPart : uint8_t { kThreads, kValues, kAll };
+  bool IsOver(const StoreItem& own) const;  // it is to be erased
+  void TakeUpPage(std::shared_ptr<std::vector<StoreItem>> items, const std::string& sid, TakeUpPart part,
+                  std::string cursor);
+  void TakeUpSame(std::shared_ptr<std::vector<StoreItem>> items, const std::string& sid, bool all);
+  void TakeUpRecords(const std::string& sid, std::vector<StoreItem> items, bool all);
   void TakenUp(const std::string& sid, const ServiceError* why);
   void Sweep(std::string cursor);
   void PutDown();
@@ -158,12 +172,35 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   bool IsCarried(const std::string& sid) const;
 
   // durable_ask.cpp
-  void Change(std::string sid, std::function<std::optional<ServiceError>(Session&)> change, Done<SessionView> done);
+  void Change(std::string sid, std::function<std::optional<ServiceError>(Session&)> change, Done<SessionView> done,
+              bool dead_too = false);
   void WaitUntil(int64_t unix_ns);  // somebody does
   void Expire(int64_t now);
+
+  // durable_lines.cpp
   struct LinesRequest;
-  void LinesPage(std::shared_ptr<LinesRequest> request, std::string page);
+  void LookForLines(std::shared_ptr<LinesRequest> request);
+  void ReadPieces(std::shared_ptr<LinesRequest> request);
   void AnswerLines(std::shared_ptr<LinesRequest> request);
+
+  // durable_reply.cpp
+  struct Asking {
+    std::string id;  // record::ReplyId
+    int64_t until_ns = 0;
+    int64_t look_ns = 0;  // when it looks again
+    bool answered = false;
+    Done<std::optional<std::string>> done;
+  };
+  void LookForReply(const std::string& sid, std::shared_ptr<Asking> asking);
+  void LookAgain(const std::string& sid, const std::function<bool(const Asking&)>& wants);
+  int64_t ExpireReplies(int64_t now);
+
+  // durable_dead.cpp
+  void Blame(const std::string& sid, StoreItem own);
+
+  // durable_rerun.cpp
+  void RerunWith(const std::string& sid, const record::Session& session, const record::Start& start,
+                 const Loaded& loaded, const Done<SessionView>& done);
 
   // durable_list.cpp
   class Listing;
@@ -178,16 +215,19 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   Result<Loaded> LoadedOf(std::shared_ptr<const vm::Program> program, std::string name, uint64_t created_unix_ns);
   void WithProgram(const Sha256& id, std::function<void(Result<Loaded>)> call);
 
-  const DurableOptions options_;
+  const std::unique_ptr<LargeRecords> large_;  // over the store of the options
+  const DurableOptions options_;               // its store is large_
   std::unique_ptr<Runtime> runtime_;
 
   // Owned by the host's thread.
+  std::set<std::string> suspects_;  // not yet blamed
   std::map<Sha256, Loaded> programs_;
   Sha256 active_{};
-  std::unordered_map<std::string, std::vector<WithSession>> coming_;   // sessions on their way into memory
-  std::unordered_map<std::string, std::vector<Waiting>> waiting_;      // for their end
-  std::unordered_map<std::string, std::vector<Following>> following_;  // for their next commit
-  std::multimap<int64_t, std::string> upcoming_;                       // due soon, and not in memory
+  std::unordered_map<std::string, std::vector<WithSession>> coming_;              // sessions on their way into memory
+  std::unordered_map<std::string, std::vector<Waiting>> waiting_;                 // for their end
+  std::unordered_map<std::string, std::vector<Following>> following_;             // for their next commit
+  std::unordered_map<std::string, std::vector<std::shared_ptr<Asking>>> asking_;  // for replies of a session
+  std::multimap<int64_t, std::string> upcoming_;                                  // due soon, and not in memory
   std::unordered_map<std::string, int64_t> upcoming_of_;
   int64_t next_expiry_ns_ = INT64_MAX;  // of those who wait or follow, or a little later
   int64_t next_sweep_ns_ = 0;
@@ -204,6 +244,8 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
 
 // A view of an error value: {"kind","message","data","trace"}.
 std::string ErrorJsonOf(const vm::Value& error);
+// A value as JSON; one that JSON has no word for as a string in source form.
+std::string ValueJsonOf(const vm::Value& value);
 ServiceError ErrorOf(const Failure& failure);
 
 }  // namespace teal::runtime

@@ -34,39 +34,70 @@ void DurableSessions::With(std::string sid, WithSession call) {
   if (all.size() == 1) TakeUp(sid);
 }
 
+// What it needs: its own record, its threads and their values. Output, history and replies stay where they are, so a
+// long life costs nothing here. A scan may be stale (P-1), and records of several scans are not of one time: if the
+// session's own record has moved on after them, all is read again.
 void DurableSessions::TakeUp(const std::string& sid) {
-  TakeUpPage(std::make_shared<std::vector<StoreItem>>(), sid, {});
-}
-
-void DurableSessions::TakeUpPage(std::shared_ptr<std::vector<StoreItem>> items, const std::string& sid,
-                                 std::string cursor) {
-  options_.store->Scan(sid, {}, kPageRecords, std::move(cursor), [this, items, sid](Result<StorePage> page) {
-    Post([this, items, sid, page = std::move(page)]() mutable {
-      if (!page.ok()) {
-        const ServiceError error = ErrorOf(page.failure());
+  auto items = std::make_shared<std::vector<StoreItem>>();
+  options_.store->Get({record::SessionKey(sid)}, [this, items, sid](auto got) {
+    Post([this, items, sid, got = std::move(got)]() mutable {
+      if (!got.ok()) {
+        const ServiceError error = ErrorOf(got.failure());
         return TakenUp(sid, &error);
       }
-      for (StoreItem& item : page->items) items->push_back(std::move(item));
-      if (page->more) return TakeUpPage(items, sid, page->next);
-      // A scan may be stale (P-1): the session's own record is read again, and if it has moved on the scan is too.
-      options_.store->Get({record::SessionKey(sid)}, [this, items, sid](auto got) {
-        Post([this, items, sid, got = std::move(got)]() mutable {
-          if (!got.ok()) {
-            const ServiceError error = ErrorOf(got.failure());
-            return TakenUp(sid, &error);
-          }
-          const std::optional<StoreItem>& own = got.value()[0];
-          const auto scanned =
-              std::find_if(items->begin(), items->end(), [](const StoreItem& item) { return item.key.sort == "s"; });
-          if (own && (scanned == items->end() || scanned->version != own->version)) return TakeUp(sid);
-          TakeUpRecords(sid, std::move(*items));
-        });
-      });
+      std::optional<StoreItem>& own = got.value()[0];
+      if (!own) return TakeUpRecords(sid, {}, true);
+      if (suspects_.erase(sid) > 0) return Blame(sid, std::move(*own));
+      const bool ended = IsOver(*own);
+      items->push_back(std::move(*own));
+      // One whose time is over is erased, with all that it has.
+      TakeUpPage(items, sid, ended ? kAll : kThreads, {});
     });
   });
 }
 
-void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreItem> items) {
+bool DurableSessions::IsOver(const StoreItem& own) const {
+  if (own.due_unix_ns == 0 || own.due_unix_ns > static_cast<uint64_t>(Now())) return false;
+  Result<record::Session> session = record::DecodeSession(own.key, own.bytes);
+  return session.ok() && (session->ended_unix_ns > 0 || record::IsErase(session->main.status));
+}
+
+void DurableSessions::TakeUpPage(std::shared_ptr<std::vector<StoreItem>> items, const std::string& sid, TakeUpPart part,
+                                 std::string cursor) {
+  static constexpr const char* kPrefixes[] = {"t/", "v/", ""};
+  options_.store->Scan(sid, kPrefixes[part], kPageRecords, std::move(cursor),
+                       [this, items, sid, part](Result<StorePage> page) {
+                         Post([this, items, sid, part, page = std::move(page)]() mutable {
+                           if (!page.ok()) {
+                             const ServiceError error = ErrorOf(page.failure());
+                             return TakenUp(sid, &error);
+                           }
+                           for (StoreItem& item : page->items) {
+                             if (item.key.sort != "s") items->push_back(std::move(item));
+                           }
+                           if (page->more) return TakeUpPage(items, sid, part, page->next);
+                           if (part == kThreads) return TakeUpPage(items, sid, kValues, {});
+                           TakeUpSame(items, sid, part == kAll);
+                         });
+                       });
+}
+
+void DurableSessions::TakeUpSame(std::shared_ptr<std::vector<StoreItem>> items, const std::string& sid, bool all) {
+  options_.store->Get({record::SessionKey(sid)}, [this, items, sid, all](auto got) {
+    Post([this, items, sid, all, got = std::move(got)]() mutable {
+      if (!got.ok()) {
+        const ServiceError error = ErrorOf(got.failure());
+        return TakenUp(sid, &error);
+      }
+      const std::optional<StoreItem>& own = got.value()[0];
+      if (!own || items->front().version != own->version) return TakeUp(sid);
+      TakeUpRecords(sid, std::move(*items), all);
+    });
+  });
+}
+
+// all: not only what a session that goes on needs.
+void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreItem> items, bool all) {
   const auto fail = [this, &sid](ServiceError::Code code, const std::string& message) {
     const ServiceError error{code, message, "", 0};
     TakenUp(sid, &error);
@@ -97,7 +128,7 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
   }
   const bool over = session && (session->ended_unix_ns > 0 || record::IsErase(session->main.status)) &&
                     own.due_unix_ns > 0 && own.due_unix_ns <= static_cast<uint64_t>(Now());
-  if (over) {
+  if (over && all) {
     std::vector<record::Key> others;
     for (const StoreItem& item : items) {
       if (item.key != own.key) others.push_back(item.key);
@@ -143,12 +174,14 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
                   was_carried = was_carried || thread.lease.has_value();
                 }
                 to.epoch = epoch + (was_carried ? 1 : 0);
+                to.taken_over = was_carried;
                 to.head = *session;
                 to.head.main = record::Thread();
                 to.head.inbox.clear();
                 to.head.event_waiters.clear();
                 to.head.taken.clear();
                 to.head.published.clear();
+                to.head.history.clear();
                 SessionStart start;
                 start.program = loaded->program;
                 start.foreign = loaded->foreign;

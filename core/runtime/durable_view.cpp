@@ -12,7 +12,9 @@ namespace {
 
 constexpr int64_t kExpireEveryNs = 10'000'000;
 
-std::string JsonOf(const vm::Value& value) {
+}  // namespace
+
+std::string ValueJsonOf(const vm::Value& value) {
   std::string text;
   vm::Value error;
   if (vm::EncodeJson(value, &text, &error)) return text;
@@ -22,13 +24,11 @@ std::string JsonOf(const vm::Value& value) {
   return text;
 }
 
-}  // namespace
-
 std::string ErrorJsonOf(const vm::Value& error) {
-  if (error.tag() != vm::Tag::kError) return JsonOf(error);
+  if (error.tag() != vm::Tag::kError) return ValueJsonOf(error);
   const vm::Error* e = error.As<vm::Error>();
-  return "{\"kind\":" + JsonOf(e->kind) + ",\"message\":" + JsonOf(e->message) + ",\"data\":" + JsonOf(e->data) +
-         ",\"trace\":" + (e->trace.IsNull() ? "[]" : JsonOf(e->trace)) + "}";
+  return "{\"kind\":" + ValueJsonOf(e->kind) + ",\"message\":" + ValueJsonOf(e->message) +
+         ",\"data\":" + ValueJsonOf(e->data) + ",\"trace\":" + (e->trace.IsNull() ? "[]" : ValueJsonOf(e->trace)) + "}";
 }
 
 SessionView DurableSessions::ViewOf(const std::string& sid, const record::Session& session) const {
@@ -43,8 +43,14 @@ SessionView DurableSessions::ViewOf(const std::string& sid, const record::Sessio
   view.ended_unix_ns = session.ended_unix_ns;
   if (session.ended_unix_ns == 0) {
     if (session.paused) {
-      view.status = ViewStatus::kPaused;
-      view.pause_reason = session.paused->reason;
+      const std::string& reason = session.paused->reason;
+      const bool dead = reason.starts_with(kDeadReason);
+      view.status = dead ? ViewStatus::kDead : ViewStatus::kPaused;
+      view.pause_reason = reason;
+      if (dead) {
+        view.error_json =
+            "{\"kind\":\"dead\",\"message\":" + ValueJsonOf(vm::MakeString(reason)) + ",\"data\":null,\"trace\":[]}";
+      }
     }
     return view;
   }
@@ -58,10 +64,10 @@ SessionView DurableSessions::ViewOf(const std::string& sid, const record::Sessio
   Result<vm::Value> value =
       vm::DecodeValue(main.result.bytes, loaded == programs_.end() ? nullptr : loaded->second.program.get());
   if (!value.ok()) {
-    view.error_json = "{\"kind\":\"internal\",\"message\":" + JsonOf(vm::MakeString(value.failure().message)) +
+    view.error_json = "{\"kind\":\"internal\",\"message\":" + ValueJsonOf(vm::MakeString(value.failure().message)) +
                       ",\"data\":null,\"trace\":[]}";
   } else if (view.status == ViewStatus::kDone) {
-    view.result_json = JsonOf(*value);
+    view.result_json = ValueJsonOf(*value);
   } else {
     view.error_json = ErrorJsonOf(*value);
   }
@@ -134,6 +140,8 @@ void DurableSessions::WaitUntil(int64_t unix_ns) {
 // Waits that are over without an end. All are looked at, so that it is not done for each alone.
 void DurableSessions::Expire(int64_t now) {
   next_expiry_ns_ = INT64_MAX;
+  const int64_t replies = ExpireReplies(now);
+  next_expiry_ns_ = std::min(next_expiry_ns_, replies);
   const auto keep = [this, now](int64_t until_ns) {
     next_expiry_ns_ = std::min(next_expiry_ns_, std::max(until_ns, now + kExpireEveryNs));
   };

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -23,6 +24,9 @@
 namespace teal::runtime {
 
 struct ThreadRecord;
+
+// So begins the reason of the pause of a session that was set aside (P-25).
+inline constexpr std::string_view kDeadReason = "dead";
 
 // A commit that would be due waits for what else runs in its session, so that one commit takes it all; at most so long.
 inline constexpr int64_t kCommitWaitNs = 2'000'000;
@@ -39,10 +43,18 @@ inline constexpr uint64_t kCommitSlackBytes = 64 << 10;
 // Told when a commit is applied, or that it will never be. Called without the mutex; must not block.
 using WhenKept = std::function<void(const Status&)>;
 
-// Of a thread, beside what the engine knows.
-struct KeptThread {
+// What the threads of a session write, output and log lines, in the order in which they do.
+struct KeptLines {
   std::vector<record::Line> lines;  // since the last piece
-  uint64_t line_bytes = 0;
+  uint64_t bytes = 0;
+  uint64_t pieces = 0;
+};
+
+// What happened to them (history.h).
+struct KeptHistory {
+  std::string entries;            // since the last piece
+  uint64_t last_us = 0;           // the time of the last entry
+  std::vector<std::string> full;  // pieces of the next commit
   uint64_t pieces = 0;
 };
 
@@ -59,6 +71,10 @@ struct KeptSession {
   std::vector<ThreadRecord*> changed;
   std::vector<record::Key> gone;  // records of threads that nothing can ask for any more
   std::vector<ThreadRecord*> at_gate;
+  std::vector<StoreWrite> pieces;    // of lines and history, and replies: of the next commit
+  std::vector<std::string> replied;  // in it
+  KeptLines lines;
+  KeptHistory history;
   std::vector<WhenKept> told;  // of the next commit
   bool wanted = false;         // stands among those that want a commit
   int64_t wanted_since_ns = 0;
@@ -70,10 +86,16 @@ struct KeptSession {
   std::shared_ptr<const record::Session> last;  // the record of its end
   std::vector<ThreadRecord*> gate_in_air;
   std::vector<WhenKept> told_in_air;
+  std::vector<std::string> replied_in_air;
 
   int64_t lease_until_ns = 0;  // 0: none is held
   uint64_t lease_ns = 0;
   int64_t quiet_since_ns = 0;
+  // Lives of a host that ended while it ran, since it last got further (P-25), and how many steps it had then.
+  uint32_t crashes = 0;
+  uint64_t steps_then = 0;
+  record::Start start;      // until its first commit: what it begins with; empty: its function, without arguments
+  bool taken_over = false;  // who carried it before did not put it down
   // Fenced, or the store failed: nothing more is written, and it goes as soon as nothing refers to it.
   bool lost = false;
 };

@@ -27,6 +27,10 @@ inline constexpr size_t kSeenMax = 1'000;             // ids of one name that ar
 inline constexpr size_t kSeenBytes = 16;              // of one such id
 inline constexpr size_t kRecordBytesMax = 64u << 20;  // of one record, whatever the store allows
 inline constexpr uint64_t kOutputBytesMax = 4096;     // lines above it move to a piece (P-29)
+inline constexpr uint64_t kHistoryBytesMax = 256;     // entries of history above it do; they are in every commit
+inline constexpr uint64_t kHistoryPiecesMax = 4096;   // the newest are kept: about 50,000 steps
+inline constexpr size_t kReplyIdBytes = 16;           // of a request that has its reply
+inline constexpr size_t kRepliesMax = 256;            // kept of a session, the newest
 
 enum class Status : uint8_t {
   kReady = 1,
@@ -235,7 +239,8 @@ struct Line {
   uint32_t level = 0;  // kLog: 0 debug to 3 error
   uint64_t unix_ns = 0;
   std::string text;
-  std::string unknown;
+  std::string tid{};  // who wrote it; empty: the thread whose record it is in
+  std::string unknown{};
   bool operator==(const Line&) const = default;
 };
 
@@ -292,7 +297,8 @@ struct Paused {
 struct EventValue {
   std::string id;  // of the sender
   Content value;
-  std::string unknown;
+  std::string unknown{};
+  bool wants_reply = false;  // the sender waits for one
   bool operator==(const EventValue&) const = default;
 };
 struct Inbox {
@@ -348,6 +354,9 @@ struct Session {
   uint64_t steps = 0;                // effects so far
   uint64_t resolved = 0;             // futures so far
   bool cancelled = false;            // as a whole
+  std::string history;               // entries that are not in a piece yet (history.h)
+  uint64_t history_pieces = 0;       // records h/ written so far
+  std::vector<std::string> replied;  // requests that have their reply, the oldest first
   // Side.
   std::optional<Paused> paused;
   std::vector<Inbox> inbox;                 // sorted by name
@@ -376,6 +385,20 @@ struct Output {
   std::vector<Line> lines;
   std::string unknown;
   bool operator==(const Output&) const = default;
+};
+
+// Immutable.
+struct History {
+  std::string entries;
+  std::string unknown;
+  bool operator==(const History&) const = default;
+};
+
+// What a request was answered. Immutable.
+struct Reply {
+  Content value;
+  std::string unknown;
+  bool operator==(const Reply&) const = default;
 };
 
 enum class ProgramStatus : uint8_t { kLive = 1, kRetiring };

@@ -5,6 +5,7 @@
 #include <functional>
 #include <tuple>
 
+#include "core/runtime/history.h"
 #include "core/runtime/record_children.h"
 
 namespace teal::runtime::record {
@@ -96,6 +97,7 @@ struct FaultOfEntry {
 std::string FaultOf(const std::vector<Line>& lines) {
   for (const Line& line : lines) {
     if (line.level > (line.kind == LineKind::kLog ? kLogLevelMax : 0)) return "lines: a level that its kind has not";
+    if (!line.tid.empty() && !IsTid(line.tid)) return "lines: a damaged tid";
   }
   return {};
 }
@@ -246,6 +248,12 @@ std::string FaultOf(const ParsedKey&, const Session& s) {
   if (IsErase(s.main.status) && !(s.inbox.empty() && s.event_waiters.empty() && s.taken.empty() && !s.paused)) {
     return "status: erased, and yet it holds something";
   }
+  if (s.replied.size() > kRepliesMax) return "replied: more than " + std::to_string(kRepliesMax);
+  for (const std::string& id : s.replied) {
+    if (id.size() != kReplyIdBytes) return "replied: an id that has not " + std::to_string(kReplyIdBytes) + " bytes";
+  }
+  if (IsErase(s.main.status) && !(s.history.empty() && s.replied.empty())) return "status: erased, and yet it tells";
+  if (std::string fault = HistoryFault(s.history); !fault.empty()) return fault;
   return FaultOfEvents(s);
 }
 
@@ -257,6 +265,18 @@ std::string FaultOf(const ParsedKey& at, const Value& value) {
 
 std::string FaultOf(const ParsedKey&, const Output& output) {
   return output.lines.empty() ? "lines: none" : FaultOf(output.lines);
+}
+
+std::string FaultOf(const ParsedKey&, const History& history) {
+  return history.entries.empty() ? "entries: none" : HistoryFault(history.entries);
+}
+
+std::string FaultOf(const ParsedKey&, const Start& start) {
+  return start.function.empty() || start.arguments.empty() ? "start: without function or arguments" : "";
+}
+
+std::string FaultOf(const ParsedKey&, const Reply& reply) {
+  return reply.value.empty() ? "value: none" : "";
 }
 
 std::string FaultOf(const ParsedKey& at, const Program& program) {

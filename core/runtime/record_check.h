@@ -14,6 +14,9 @@ std::string FaultOf(const ParsedKey& at, const Thread& thread);
 std::string FaultOf(const ParsedKey& at, const Session& session);
 std::string FaultOf(const ParsedKey& at, const Value& value);
 std::string FaultOf(const ParsedKey& at, const Output& output);
+std::string FaultOf(const ParsedKey& at, const History& history);
+std::string FaultOf(const ParsedKey& at, const Reply& reply);
+std::string FaultOf(const ParsedKey& at, const Start& start);
 std::string FaultOf(const ParsedKey& at, const Program& program);
 std::string FaultOf(const ParsedKey& at, const SweeperPart& part);
 

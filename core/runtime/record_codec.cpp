@@ -27,6 +27,12 @@ char LetterOf(Kind kind) {
       return 'v';
     case Kind::kOutput:
       return 'o';
+    case Kind::kHistory:
+      return 'h';
+    case Kind::kReply:
+      return 'r';
+    case Kind::kStart:
+      return 'a';
     case Kind::kProgram:
       return 'p';
     case Kind::kProgramPiece:
@@ -148,6 +154,15 @@ Result<std::string> Encode(const Key& key, const Value& value) {
 Result<std::string> Encode(const Key& key, const Output& output) {
   return EncodeAs<pb::Output>(key, Kind::kOutput, output);
 }
+Result<std::string> Encode(const Key& key, const History& history) {
+  return EncodeAs<pb::History>(key, Kind::kHistory, history);
+}
+Result<std::string> Encode(const Key& key, const Reply& reply) {
+  return EncodeAs<pb::Reply>(key, Kind::kReply, reply);
+}
+Result<std::string> Encode(const Key& key, const Start& start) {
+  return EncodeAs<pb::Start>(key, Kind::kStart, start);
+}
 Result<std::string> Encode(const Key& key, const Program& program) {
   return EncodeAs<pb::Program>(key, Kind::kProgram, program);
 }
@@ -178,6 +193,15 @@ Result<Value> DecodeValue(const Key& key, std::string_view bytes) {
 }
 Result<Output> DecodeOutput(const Key& key, std::string_view bytes) {
   return DecodeAs<pb::Output, Output>(key, Kind::kOutput, bytes);
+}
+Result<History> DecodeHistory(const Key& key, std::string_view bytes) {
+  return DecodeAs<pb::History, History>(key, Kind::kHistory, bytes);
+}
+Result<Reply> DecodeReply(const Key& key, std::string_view bytes) {
+  return DecodeAs<pb::Reply, Reply>(key, Kind::kReply, bytes);
+}
+Result<Start> DecodeStart(const Key& key, std::string_view bytes) {
+  return DecodeAs<pb::Start, Start>(key, Kind::kStart, bytes);
 }
 Result<Program> DecodeProgram(const Key& key, std::string_view bytes) {
   return DecodeAs<pb::Program, Program>(key, Kind::kProgram, bytes);

@@ -1,5 +1,6 @@
 #include "core/runtime/record_key.h"
 
+#include <algorithm>
 #include <cassert>
 #include <chrono>
 
@@ -74,6 +75,19 @@ bool ParseOfSession(std::string_view sort, ParsedKey* out) {
   if (TakePrefix("v/", &sort)) {
     out->kind = Kind::kValue;
     return HashOf(sort, &out->hash);
+  }
+  if (sort == "a") {
+    out->kind = Kind::kStart;
+    return true;
+  }
+  if (TakePrefix("h/", &sort)) {
+    out->kind = Kind::kHistory;
+    return NumberOf(sort, 16, &out->number);
+  }
+  if (TakePrefix("r/", &sort)) {
+    out->kind = Kind::kReply;
+    out->reply = sort;
+    return IsReplyId(sort);
   }
   if (TakePrefix("o/", &sort)) {
     const size_t slash = sort.find('/');
@@ -159,6 +173,19 @@ Key OutputKey(std::string_view sid, std::string_view tid, uint64_t number) {
   return {std::string(sid), OutputPrefix(tid) + HexOf(number, 16)};
 }
 
+Key HistoryKey(std::string_view sid, uint64_t number) {
+  return {std::string(sid), "h/" + HexOf(number, 16)};
+}
+
+Key ReplyKey(std::string_view sid, std::string_view id) {
+  assert(IsReplyId(id));
+  return {std::string(sid), "r/" + std::string(id)};
+}
+
+Key StartKey(std::string_view sid) {
+  return {std::string(sid), "a"};
+}
+
 Key ProgramKey(const Sha256& program) {
   return {"p", Hex(program)};
 }
@@ -221,6 +248,18 @@ std::string BlobName(std::string_view sid, const Sha256& salted) {
 
 std::string SeenId(std::string_view id) {
   return std::string(BytesOf(Sha256Of(id)).substr(0, kSeenBytes));
+}
+
+std::string ReplyId(std::string_view name, std::string_view id) {
+  std::string whole(name);
+  whole += '\0';
+  whole += id;
+  return Hex(Sha256Of(whole)).substr(0, 2 * kReplyIdBytes);
+}
+
+bool IsReplyId(std::string_view text) {
+  return text.size() == 2 * kReplyIdBytes &&
+         std::all_of(text.begin(), text.end(), [](char c) { return DigitOf(c) >= 0; });
 }
 
 }  // namespace record

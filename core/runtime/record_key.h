@@ -39,19 +39,36 @@ Key ThreadKey(std::string_view sid, std::string_view tid);  // <sid>, t/<tid>; m
 Key ValueKey(std::string_view sid, const Sha256& hash);     // <sid>, v/<64 hex>
 Key OutputKey(std::string_view sid, std::string_view tid, uint64_t number);  // <sid>, o/<tid>/<16 hex>
 std::string OutputPrefix(std::string_view tid);                              // o/<tid>/
+Key HistoryKey(std::string_view sid, uint64_t number);                       // <sid>, h/<16 hex>
+Key ReplyKey(std::string_view sid, std::string_view id);                     // <sid>, r/<32 hex>; id: of ReplyId
+Key StartKey(std::string_view sid);                                          // <sid>, a
 Key ProgramKey(const Sha256& program);                                       // p, <64 hex>
 Key ProgramPieceKey(const Sha256& part, uint64_t number);                    // p/<64 hex>, <16 hex>
 Key LimitKey(std::string_view name, std::string_view key, uint32_t part);    // l/<64 hex>, <4 hex>
 Key ListKey(uint64_t created_unix_ns, std::string_view sid);                 // i/<8 digits>/<2 hex>, <16 hex>/<sid>
 Key SweeperPartKey(uint32_t part);                                           // w, <4 hex>
 
-enum class Kind : uint8_t { kSession, kThread, kValue, kOutput, kProgram, kProgramPiece, kLimit, kList, kSweeperPart };
+enum class Kind : uint8_t {
+  kSession,
+  kThread,
+  kValue,
+  kOutput,
+  kHistory,
+  kReply,
+  kStart,
+  kProgram,
+  kProgramPiece,
+  kLimit,
+  kList,
+  kSweeperPart
+};
 struct ParsedKey {
   Kind kind = Kind::kSession;
   std::string sid;      // of what belongs to a session, and kList
   std::string tid;      // kThread, kOutput
   Sha256 hash{};        // kValue, kProgram, kProgramPiece; kLimit: of name and key
-  uint64_t number = 0;  // kOutput, kProgramPiece, kLimit, kSweeperPart; kList: the time of creation
+  std::string reply;    // kReply: its id, 32 digits
+  uint64_t number = 0;  // kOutput, kHistory, kProgramPiece, kLimit, kSweeperPart; kList: the time of creation
 };
 // Only what the functions above give; anything else is absent.
 std::optional<ParsedKey> Parse(const Key& key);
@@ -69,6 +86,11 @@ std::string BlobName(std::string_view sid, const Sha256& salted);  // <sid>/<64 
 
 // What `seen` keeps of the id of an event: the first 16 bytes of its SHA-256.
 std::string SeenId(std::string_view id);
+
+// What names the reply to the event `name` of the sender `id`: 32 hexadecimal digits of the SHA-256 of the name, a zero
+// byte, the id.
+std::string ReplyId(std::string_view name, std::string_view id);
+bool IsReplyId(std::string_view text);
 
 }  // namespace record
 }  // namespace teal::runtime

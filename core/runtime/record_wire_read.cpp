@@ -169,6 +169,7 @@ void Get(Reader& r, const google::protobuf::RepeatedPtrField<pb::Line>& from, st
     one.level = line.level();
     one.unix_ns = line.unix_ns();
     one.text = line.text();
+    one.tid = line.tid();
     one.unknown = UnknownOf(line);
   }
 }
@@ -176,6 +177,7 @@ void Get(Reader& r, const google::protobuf::RepeatedPtrField<pb::Line>& from, st
 void Get(Reader& r, const pb::EventValue& from, EventValue* to) {
   to->id = from.id();
   if (from.has_value()) Get(r, from.value(), &to->value);
+  to->wants_reply = from.wants_reply();
   to->unknown = UnknownOf(from);
 }
 
@@ -283,6 +285,9 @@ std::string FromWire(const pb::Session& from, Session* to) {
   to->steps = from.steps();
   to->resolved = from.resolved();
   to->cancelled = from.cancelled();
+  to->history = from.history();
+  to->history_pieces = from.history_pieces();
+  to->replied.assign(from.replied().begin(), from.replied().end());
   if (from.has_paused()) {
     to->paused = Paused{from.paused().reason(), from.paused().since_unix_ns(), UnknownOf(from.paused())};
   }
@@ -307,6 +312,25 @@ std::string FromWire(const pb::Value& from, Value* to) {
 std::string FromWire(const pb::Output& from, Output* to) {
   Reader r;
   Get(r, from.lines(), &to->lines);
+  to->unknown = UnknownOf(from);
+  return r.Take();
+}
+
+std::string FromWire(const pb::Start& from, Start* to) {
+  Reader r;
+  Get(r, from, to);
+  return r.Take();
+}
+
+std::string FromWire(const pb::History& from, History* to) {
+  to->entries = from.entries();
+  to->unknown = UnknownOf(from);
+  return {};
+}
+
+std::string FromWire(const pb::Reply& from, Reply* to) {
+  Reader r;
+  if (from.has_value()) Get(r, from.value(), &to->value);
   to->unknown = UnknownOf(from);
   return r.Take();
 }

@@ -169,12 +169,14 @@ void Put(const Line& from, pb::Line* to) {
   to->set_level(from.level);
   to->set_unix_ns(from.unix_ns);
   to->set_text(from.text);
+  to->set_tid(from.tid);
   KeepUnknown(from, to);
 }
 
 void Put(const EventValue& from, pb::EventValue* to) {
   to->set_id(from.id);
   if (!from.value.empty()) Put(from.value, to->mutable_value());
+  to->set_wants_reply(from.wants_reply);
   KeepUnknown(from, to);
 }
 
@@ -278,6 +280,9 @@ void ToWire(const Session& from, pb::Session* to) {
   to->set_steps(from.steps);
   to->set_resolved(from.resolved);
   to->set_cancelled(from.cancelled);
+  to->set_history(from.history);
+  to->set_history_pieces(from.history_pieces);
+  for (const std::string& id : from.replied) to->add_replied(id);
   if (from.paused) {
     to->mutable_paused()->set_reason(from.paused->reason);
     to->mutable_paused()->set_since_unix_ns(from.paused->since_unix_ns);
@@ -299,6 +304,20 @@ void ToWire(const Value& from, pb::Value* to) {
 
 void ToWire(const Output& from, pb::Output* to) {
   for (const Line& line : from.lines) Put(line, to->add_lines());
+  KeepUnknown(from, to);
+}
+
+void ToWire(const Start& from, pb::Start* to) {
+  Put(from, to);
+}
+
+void ToWire(const History& from, pb::History* to) {
+  to->set_entries(from.entries);
+  KeepUnknown(from, to);
+}
+
+void ToWire(const Reply& from, pb::Reply* to) {
+  if (!from.value.empty()) Put(from.value, to->mutable_value());
   KeepUnknown(from, to);
 }
 

@@ -154,6 +154,7 @@ struct ThreadRecord {
   bool cancel_raised = false;
   bool changed = false;          // since its last commit was made
   bool stored = false;           // it has a record
+  bool parked_noted = false;     // its history says that it waits
   bool foreign_name = false;     // read back: values name it by another object than `name`
   bool fake = false;             // answers a foreign call of its owner (Session::Options::fakes)
   bool has_effect_step = false;  // `effect_step` is the number of the pending effect
@@ -173,7 +174,6 @@ struct ThreadRecord {
   std::unique_ptr<MultiWait> several;
   std::unique_ptr<PendingCall> call;
   std::unique_ptr<Admission> admission;  // of the function it began with; null: nothing limits that
-  std::unique_ptr<KeptThread> kept;      // null: it wrote nothing
   std::unique_ptr<SeldomNeeded> seldom;  // null: all as at first
   const SpawnSite* site = nullptr;       // of the session; null: the main thread
 

@@ -31,6 +31,7 @@ namespace teal::runtime {
 
 class Limiter;
 class OutputSink;
+class RunningNote;
 struct KeptSession;
 class Scheduler;
 class Session;
@@ -88,6 +89,7 @@ struct RuntimeOptions {
   // Sessions are kept here, and nothing leaves one before the state that led to it is there. Then `cores` is 1.
   // Outlives the runtime; null: nothing is kept.
   Store* store = nullptr;
+  RunningNote* note = nullptr;  // with a store: what runs, for the life after; outlives the runtime; may be null
   std::array<uint8_t, 16> incarnation{};  // of this runner, with a store: drawn at random, so that no two are alike
   record::Constants constants;
 };
@@ -100,6 +102,8 @@ class KeepEvents {
   virtual void OnEnded(const std::string& sid, const record::Session& session) = 0;
   // Something of it was committed that people may look at.
   virtual void OnCommitted(const std::string& sid) = 0;
+  // It answered a request (record::ReplyId), and the store has that.
+  virtual void OnReplied(const std::string& sid, const std::string& id) = 0;
   // It is no longer in memory, because another host has it or the store failed; what the store has is still there.
   virtual void OnLost(const std::string& sid, const Failure& why) = 0;
   // A session asks another; `key` is the same at every repetition, which changes nothing (P-22, P-23). done: an error

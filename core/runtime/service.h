@@ -165,6 +165,12 @@ class SessionService {
   virtual void Terminate(std::string sid, Done<SessionView> done) = 0;
   virtual void Pause(std::string sid, Done<SessionView> done) = 0;
   virtual void Resume(std::string sid, Done<SessionView> done) = 0;
+  // Of one that is kDead: lets it go on; ends it. kConflict for any other.
+  virtual void RetryDead(std::string sid, Done<SessionView> done) = 0;
+  virtual void DropDead(std::string sid, Done<SessionView> done) = 0;
+  // A new session that begins as this one did, with its program and arguments; gives that. from: "start", or the number
+  // of a step whose state was kept.
+  virtual void Rerun(std::string sid, std::string from, Done<SessionView> done) = 0;
 
   // Lines after the cursor (empty: from the start), at most `limit`. wait_ns: if there are none, waits that long for
   // some.

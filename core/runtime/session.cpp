@@ -6,10 +6,31 @@
 #include "core/base/sha256.h"
 #include "core/runtime/carry.h"
 #include "core/runtime/record_key.h"
+#include "core/runtime/running_note.h"
 
 namespace teal::runtime {
 
 using vm::Value;
+
+namespace {
+
+// That a slice of the session runs.
+class SliceNote {
+ public:
+  SliceNote(RunningNote* note, std::string_view sid) : note_(note) {
+    if (note_ != nullptr) note_->SliceBegins(sid);
+  }
+  ~SliceNote() {
+    if (note_ != nullptr) note_->SliceEnds();
+  }
+  SliceNote(const SliceNote&) = delete;
+  SliceNote& operator=(const SliceNote&) = delete;
+
+ private:
+  RunningNote* const note_;
+};
+
+}  // namespace
 
 Session::Session(Runtime* runtime, SessionStart start)
     : runtime_(runtime),
@@ -32,10 +53,30 @@ void Session::Begin() {
     Value error;  // what a session begins with can be carried, and so be a key
     main_->admission = AdmissionToFunction(start_.function.AsIndex(), start_.arguments, false, &error);
   }
+  if (kept_ != nullptr) KeepStart();
   main_->thread = std::make_unique<vm::Thread>(program_, std::string(main_->tid()), std::move(start_.function),
                                                std::move(start_.arguments));
   start_.arguments.clear();
+  if (kept_ != nullptr) Note(Happened::kStarted, *main_, kept_->head.function);
   scheduler_.MakeReady(main_);
+}
+
+// For who runs it again.
+void Session::KeepStart() {
+  uint32_t index = 0;
+  const bool is_entry = start_.function.tag() == vm::Tag::kFunction &&
+                        program_->FindEntry(kept_->head.function, &index) != nullptr &&
+                        index == start_.function.AsIndex();
+  if (is_entry && start_.arguments.empty()) return;
+  Value list = vm::MakeList();
+  for (const Value& argument : start_.arguments) list = vm::ListAppend(std::move(list), argument);
+  Result<std::string> function = vm::EncodeValue(start_.function);
+  Result<std::string> arguments = vm::EncodeValue(list);
+  if (!function.ok() || !arguments.ok()) return;
+  // Large ones lie in segments of the state, and are not kept besides.
+  if (function->size() + arguments->size() > runtime_->options_.store->limits().value_bytes_max / 2) return;
+  kept_->start.function = record::Content::Of(std::move(*function));
+  kept_->start.arguments = record::Content::Of(std::move(*arguments));
 }
 
 ThreadRecord* Session::AddThread(Value tid, ThreadRecord* owner, uint32_t depth) {
@@ -69,6 +110,11 @@ ThreadRecord* Session::Spawn(ThreadRecord& owner, uint64_t step, Value callee, s
   if (callee.tag() == vm::Tag::kFunction) {
     const auto policy = function_policies_.find(callee.AsIndex());
     if (policy != function_policies_.end()) child->priority = policy->second.priority;
+  }
+  if (kept_ != nullptr) {
+    Note(Happened::kStarted, *child,
+         callee.tag() == vm::Tag::kFunction ? std::string_view(program_->functions()[callee.AsIndex()].name)
+                                            : std::string_view());
   }
   child->thread = std::make_unique<vm::Thread>(program_, std::string(child->tid()), std::move(callee),
                                                std::move(arguments), keywords);
@@ -144,6 +190,7 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
   if (record.admission != nullptr && !record.started && !EnterOrPark(record, *record.admission)) return;
   record.started = true;
   const SuspensionTests& tests = runtime_->options_.suspension;
+  const SliceNote note(kept_ == nullptr ? nullptr : runtime_->options_.note, sid_);
   lock.unlock();
   bool ran = record.answered != AnswerKind::kNone;  // it is no longer what the store has
   TakeAnswer(record);
@@ -172,7 +219,13 @@ void Session::Slice(ThreadRecord& record, std::unique_lock<std::mutex>& lock) {
     }
 
     lock.lock();
-    if (ran && !ended_) Touch(record);
+    if (ran && !ended_) {
+      Touch(record);
+      if (record.parked_noted) {
+        record.parked_noted = false;
+        Note(Happened::kWoken, record);
+      }
+    }
     ran = false;
     if (ended_ || record.terminate) {
       Drop(record);
@@ -263,6 +316,7 @@ void Session::Drop(ThreadRecord& record) {
       out_of_grace ? vm::MakeError("cancelled", "the thread was terminated: it did not end within the time to clean up")
                    : vm::MakeError("internal", *record.seldom->terminate_error);
   error = WithWholeTrace(std::move(error), record.tid(), record.site, *program_);
+  NoteError(Happened::kThreadFailed, record, error);
   Resolve(record.cell, false, std::move(error));
 }
 
@@ -276,6 +330,11 @@ void Session::Finish(ThreadRecord& record, bool ok, Value value) {
   record.admission.reset();
   if (record.cancel_raised) scheduler_.TimerIsVoid();
   if (!ok) value = WithWholeTrace(std::move(value), record.tid(), record.site, *program_);
+  if (!ok) {
+    NoteError(Happened::kThreadFailed, record, value);
+  } else if (&record != main_) {
+    Note(Happened::kThreadDone, record);
+  }
   vm::Share(value);
   if (ok && value.tag() == vm::Tag::kFuture) {
     Chain(record.cell, value);
@@ -310,6 +369,7 @@ void Session::EndIfOver() {
 
 void Session::End(SessionStatus status, Value value) {
   assert(!ended_);
+  if (kept_ != nullptr) Note(Happened::kEnded, *main_, terminated_ ? "terminated" : NameOf(status));
   ended_ = true;
   outcome_.program = program_;
   outcome_.status = status;

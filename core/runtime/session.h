@@ -6,7 +6,8 @@
 // Parts: session.cpp life of session and threads; session_request.cpp what threads ask for; session_host.cpp host
 // builtins; session_future.cpp futures and who waits for them; session_wait.cpp waits for several; session_event.cpp
 // events; session_cancel.cpp cancelling; session_stuck.cpp waits that can never end; session_foreign.cpp foreign calls;
-// session_limit.cpp attributes that limit and rank calls and threads; session_move.cpp writing down and going on.
+// session_limit.cpp attributes that limit and rank calls and threads; session_lines.cpp output, log lines and history;
+// session_move.cpp writing down and going on.
 //
 // Every method needs the scheduler's mutex, unless it says otherwise.
 #pragma once
@@ -24,6 +25,7 @@
 
 #include "core/base/result.h"
 #include "core/runtime/foreign.h"
+#include "core/runtime/history.h"
 #include "core/runtime/kept.h"
 #include "core/runtime/limits.h"
 #include "core/runtime/output.h"
@@ -82,7 +84,8 @@ class Session : public std::enable_shared_from_this<Session> {
   enum class Delivery : uint8_t { kTaken, kRepeated, kFull, kEnded };
   // Delivers a value to event(name): to the first that waits, else it is kept. id: of the sender; one that was there
   // before changes nothing. Empty: it is not looked at.
-  Delivery Deliver(std::string_view name, vm::Value value, std::string_view id = {});
+  // wants_reply: whoever sent it waits for what a `request` that takes it is answered.
+  Delivery Deliver(std::string_view name, vm::Value value, std::string_view id = {}, bool wants_reply = false);
   // Raises `cancelled` in every thread.
   void CancelAll();
   // Ends the session at once, as failed with this error. Threads are dropped where they are.
@@ -117,6 +120,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void Abandon();
   std::vector<ThreadView> ViewThreads() const;
   void SetPaused(std::optional<record::Paused> paused);
+  bool IsDead() const;  // set aside, because it ended its host again and again
   void MarkTerminated() { terminated_ = true; }
   const std::map<std::string, vm::Value, std::less<>>& published() const { return published_; }
 
@@ -133,6 +137,7 @@ class Session : public std::enable_shared_from_this<Session> {
   enum class Handled { kAnswered, kParked };
 
   // session.cpp
+  void KeepStart();
   ThreadRecord* AddThread(vm::Value tid, ThreadRecord* owner, uint32_t depth);
   std::string TidOfChild(const ThreadRecord& owner, uint64_t step) const;
   // Null: over a limit (the session has ended).
@@ -224,7 +229,14 @@ class Session : public std::enable_shared_from_this<Session> {
   Status BuildCommit(std::vector<std::vector<StoreWrite>>* commits);
   Status Divide(std::vector<StoreWrite> values, std::vector<StoreWrite> writes,
                 std::vector<std::vector<StoreWrite>>* commits) const;
-  Status MoveLines(ThreadRecord& record, std::vector<StoreWrite>* writes);
+
+  // session_lines.cpp
+  void Note(Happened what, const ThreadRecord& record, std::string_view text = {});      // of the thread
+  void NoteStep(Happened what, const ThreadRecord& record, std::string_view text = {});  // of its pending effect
+  void NoteError(Happened what, const ThreadRecord& record, const vm::Value& error);
+  void NoteParked();  // those that the next commit writes down as waiting
+  Status MoveLines();
+  Status MoveHistory();
 
   // session_encode.cpp
   std::optional<record::Wait> WaitOf(const ThreadRecord& record) const;
@@ -241,6 +253,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // session_event.cpp
   void GivePlaceBack(MadeCell& cell);
+  Status KeepReply(const std::string& id, const vm::Value& value);
 
   // session_stuck.cpp
   std::string WhatItAwaits(const ThreadRecord& record) const;    // alone
@@ -281,6 +294,7 @@ class Session : public std::enable_shared_from_this<Session> {
     vm::Value value;
     std::string id;     // of the sender
     std::string bytes;  // encoded; where the session is kept
+    bool wants_reply = false;
   };
   struct EventQueue {
     std::deque<MadeCell*> waiting;  // those that take the next values, in order

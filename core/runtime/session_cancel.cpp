@@ -50,6 +50,7 @@ void Session::Cancel(ThreadRecord& record) {
   if (record.phase == Phase::kEnded || (record.cancel_requested && !TEAL_MUTANT("cancelled_twice"))) return;
   record.cancel_requested = true;
   Touch(record);
+  Note(Happened::kCancelled, record);
   if (!record.started) {
     // It has done nothing that could need cleaning up.
     Unpark(record);

@@ -35,11 +35,6 @@ bool Session::CanForget(const ThreadRecord& record) const {
 Session::Threads::iterator Session::Forget(Threads::iterator at) {
   ThreadRecord& record = **at;
   if (record.owner != nullptr) --record.owner->living_children;
-  if (record.kept != nullptr) {
-    // Its lines stay, as main's.
-    for (record::Line& line : record.kept->lines) AddLine(main_->tid(), std::move(line));
-    record.kept->lines.clear();
-  }
   if (record.stored) kept_->gone.push_back(record::ThreadKey(sid_, record.tid()));
   if (record.changed) std::erase(kept_->changed, &record);
   std::erase(failures_, &record.cell);

@@ -59,6 +59,11 @@ void Session::TellWhenKept(WhenKept told) {
 }
 
 Session::Handled Session::WaitAtGate(ThreadRecord& record) {
+  const vm::Request& request = record.thread->request();
+  NoteStep(Happened::kStepBegun, record,
+           request.kind == vm::RequestKind::kForeign ? std::string_view(program_->imports()[request.id].function)
+           : request.id == vm::kBuiltin_send         ? std::string_view("send")
+                                                     : std::string_view("start"));
   Park(record, Phase::kForeign, WaitKind::kGate);
   kept_->at_gate.push_back(&record);
   Touch(record);
@@ -120,11 +125,9 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
   std::vector<vm::Segment> segments;
   std::vector<StoreWrite> writes;
   // First what moves out of the records that are encoded next.
-  std::vector<StoreWrite> pieces;
-  for (ThreadRecord* record : kept_->changed) {
-    if (record->kept == nullptr || record->kept->line_bytes <= record::kOutputBytesMax) continue;
-    if (Status s = MoveLines(*record, &pieces); !s.ok()) return s;
-  }
+  NoteParked();
+  if (Status s = MoveLines(); !s.ok()) return s;
+  if (Status s = MoveHistory(); !s.ok()) return s;
   record::Session session;
   if (Status s = EncodeSession(&segments, &session); !s.ok()) return s;
   const auto put = [&writes](Key key, Result<std::string> bytes) -> Status {
@@ -142,20 +145,22 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
   if (writes[0].condition == StoreCondition::kVersion) writes[0].expected = kept_->version;
   writes[0].due_unix_ns = TEAL_MUTANT("commit_without_due") ? 0 : due;
   for (ThreadRecord* record : kept_->changed) {
-    if (record == main_) continue;
-    // Of a session that has ended, only what its threads have written is looked at.
-    if (ended_ && (record->kept == nullptr || record->kept->lines.empty())) continue;
+    if (record == main_ || ended_) continue;  // of one that has ended nobody looks at the others
     record::Thread thread;
     if (Status s = EncodeThread(*record, &segments, &thread); !s.ok()) return s;
     const Key key = record::ThreadKey(sid_, record->tid());
     if (Status s = put(key, record::Encode(key, thread)); !s.ok()) return s;
     record->stored = true;
   }
-  std::move(pieces.begin(), pieces.end(), std::back_inserter(writes));
+  writes.insert(writes.end(), kept_->pieces.begin(), kept_->pieces.end());
   for (const Key& key : kept_->gone) {
     StoreWrite& write = writes.emplace_back();
     write.kind = StoreWrite::Kind::kDelete;
     write.key = key;
+  }
+  if (!kept_->exists && !kept_->start.arguments.empty()) {
+    const Key key = record::StartKey(sid_);
+    if (Status s = put(key, record::Encode(key, kept_->start)); !s.ok()) return s;
   }
   if (!kept_->listed) {
     const Key key = record::ListKey(session.created_unix_ns, sid_);
@@ -218,22 +223,6 @@ Status Session::Divide(std::vector<StoreWrite> values, std::vector<StoreWrite> w
   return Unit{};
 }
 
-// Lines that find no room in the record of their thread go to a piece of their own (P-29).
-Status Session::MoveLines(ThreadRecord& record, std::vector<StoreWrite>* writes) {
-  const Key key = record::OutputKey(sid_, record.tid(), record.kept->pieces);
-  record::Output piece;
-  piece.lines = std::move(record.kept->lines);
-  record.kept->lines.clear();
-  record.kept->line_bytes = 0;
-  ++record.kept->pieces;
-  Result<std::string> bytes = record::Encode(key, piece);
-  if (!bytes.ok()) return bytes.failure();
-  StoreWrite& write = writes->emplace_back();
-  write.key = key;
-  write.bytes = std::move(*bytes);
-  return Unit{};
-}
-
 std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
   assert(kept_ != nullptr && !kept_->in_air && !kept_->lost);
   kept_->wanted = true;  // what changes while the commit is made is in it
@@ -252,13 +241,19 @@ std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
       outcome_.error = vm::MakeError("limit", "the result cannot be written down: " + built.failure().message);
     }
     kept_->changed.clear();
-    main_->kept.reset();
+    kept_->pieces.clear();
+    kept_->lines.lines.clear();
+    kept_->lines.bytes = 0;
     built = BuildCommit(&commits);
     assert(built.ok());
   }
   for (ThreadRecord* record : kept_->changed) record->changed = false;
   kept_->changed.clear();
   kept_->gone.clear();
+  kept_->pieces.clear();
+  kept_->start = record::Start();
+  kept_->replied_in_air = std::move(kept_->replied);
+  kept_->replied.clear();
   kept_->wanted = false;
   kept_->in_air = true;
   kept_->sent_ns = scheduler_.clock().NowUnixNs();
@@ -305,6 +300,12 @@ void Session::Committed(const Result<StoreCommitted>& outcome) {
     runtime_->later_.push_back([told = std::move(told)] { told(Unit{}); });
   }
   kept_->told_in_air.clear();
+  if (runtime_->events_ != nullptr && !kept_->replied_in_air.empty()) {
+    runtime_->later_.push_back([events = runtime_->events_, sid = sid_, replied = std::move(kept_->replied_in_air)] {
+      for (const std::string& id : replied) events->OnReplied(sid, id);
+    });
+    kept_->replied_in_air.clear();
+  }
   if (kept_->final_in_air) {
     kept_->lost = true;
     runtime_->Drop(*this);
@@ -334,16 +335,6 @@ void Session::Lose(const Failure& why) {
     runtime_->later_.push_back([events = runtime_->events_, sid = sid_, why] { events->OnLost(sid, why); });
   }
   runtime_->Drop(*this);
-}
-
-void Session::AddLine(std::string_view tid, record::Line line) {
-  if (ended_ || kept_ == nullptr) return;
-  const auto found = threads_.find(tid);
-  ThreadRecord& record = found == threads_.end() ? *main_ : **found;
-  if (record.kept == nullptr) record.kept = std::make_unique<KeptThread>();
-  record.kept->line_bytes += line.text.size() + kLineBytes;
-  record.kept->lines.push_back(std::move(line));
-  Touch(record);
 }
 
 }  // namespace teal::runtime

@@ -169,10 +169,6 @@ Status Session::EncodeThread(ThreadRecord& record, std::vector<vm::Segment>* seg
   }
   if (record.cancel_requested) to->cancel = record::Cancel::kCancel;
   EncodeCourse(record, &to->course);
-  if (record.kept != nullptr) {
-    to->lines = record.kept->lines;
-    to->pieces = record.kept->pieces;
-  }
   if (Status s = EncodeMade(record, to); !s.ok()) return s;
   if (record.phase == Phase::kEnded) {
     if (record.cell.state == CellState::kPending && record.cell.inner != nullptr) {
@@ -233,7 +229,7 @@ void Session::EncodeEvents(record::Session* to) const {
       record::Inbox& inbox = to->inbox.emplace_back();
       inbox.name = name;
       for (const KeptEvent& event : queue.kept) {
-        inbox.values.push_back({event.id, record::Content::Of(event.bytes), {}});
+        inbox.values.push_back({event.id, record::Content::Of(event.bytes), {}, event.wants_reply});
       }
       inbox.seen.assign(queue.seen.begin(), queue.seen.end());
     }
@@ -252,6 +248,14 @@ Status Session::EncodeSession(std::vector<vm::Segment>* segments, record::Sessio
   to->steps = steps_;
   to->resolved = resolved_;
   to->cancelled = cancelled_;
+  // It got further: it ended, began another step, or came to rest.
+  const bool further = ended_ || AtRest() || steps_ > kept_->steps_then;
+  if (kept_->crashes > 0 && further && !kept_->head.paused && !TEAL_MUTANT("blame_for_ever")) kept_->crashes = 0;
+  to->main.attempts = kept_->crashes;
+  to->main.lines = kept_->lines.lines;
+  to->main.pieces = kept_->lines.pieces;
+  to->history = kept_->history.entries;
+  to->history_pieces = kept_->history.pieces;
   for (const auto& [key, value] : published_) {
     record::Published& published = to->published.emplace_back();
     published.key = key;

@@ -5,6 +5,7 @@
 #include "core/base/mutant.h"
 #include "core/runtime/carry.h"
 #include "core/runtime/host_alone.h"
+#include "core/runtime/record_codec.h"
 #include "core/runtime/record_key.h"
 #include "core/runtime/session.h"
 
@@ -17,9 +18,26 @@ using vm::Value;
 namespace {
 
 // What a request's future gives: the value, and where the answer goes (null: nobody waits for one).
-Value WithReply(Value value) {
+Value WithReply(Value value, std::string_view name, std::string_view id, bool wants_reply) {
   Value hash = HashSet(vm::MakeHash(2), vm::MakeString("value"), std::move(value));
-  return HashSet(std::move(hash), vm::MakeString("reply"), Value());
+  Value reply = wants_reply ? vm::MakeString(record::ReplyId(name, TEAL_MUTANT("reply_to_anyone") ? "" : id)) : Value();
+  return HashSet(std::move(hash), vm::MakeString("reply"), std::move(reply));
+}
+
+std::string BytesOfHex(std::string_view hex) {
+  std::string bytes;
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) bytes += static_cast<char>(digit(hex[i]) << 4 | digit(hex[i + 1]));
+  return bytes;
+}
+
+std::string HexOfBytes(std::string_view bytes) {
+  std::string hex;
+  for (const char c : bytes) {
+    hex += "0123456789abcdef"[static_cast<uint8_t>(c) >> 4];
+    hex += "0123456789abcdef"[static_cast<uint8_t>(c) & 15];
+  }
+  return hex;
 }
 
 }  // namespace
@@ -42,31 +60,35 @@ Session::Handled Session::HostEvent(ThreadRecord& record, bool is_request) {
     queue.waiting.insert(TEAL_MUTANT("waits_last_come_first_served") ? queue.waiting.begin() : queue.waiting.end(),
                          cell);
   } else {
-    Value value = std::move(queue.kept.front().value);
-    NoteSeen(queue, queue.kept.front().id);
-    kept_event_bytes_ -= queue.kept.front().bytes.size() + queue.kept.front().id.size();
-    --kept_events_;
+    const KeptEvent event = std::move(queue.kept.front());
     queue.kept.pop_front();
-    Resolve(*cell, true, is_request ? WithReply(std::move(value)) : std::move(value));
+    NoteSeen(queue, event.id);
+    kept_event_bytes_ -= event.bytes.size() + event.id.size();
+    --kept_events_;
+    Resolve(*cell, true, is_request ? WithReply(event.value, name.Text(), event.id, event.wants_reply) : event.value);
   }
   return AnswerHere(record, std::move(future));
 }
 
-Session::Delivery Session::Deliver(std::string_view name, Value value, std::string_view id) {
+Session::Delivery Session::Deliver(std::string_view name, Value value, std::string_view id, bool wants_reply) {
   if (ended_) return Delivery::kEnded;
   vm::Share(value);
   auto queue = events_.find(name);
   if (queue == events_.end()) queue = events_.emplace(std::string(name), EventQueue()).first;
   EventQueue& of = queue->second;
   if (!id.empty()) {
-    const auto same = [&](const KeptEvent& event) { return event.id == id; };
-    if (std::any_of(of.kept.begin(), of.kept.end(), same) ||
-        std::find(of.seen.begin(), of.seen.end(), record::SeenId(id)) != of.seen.end()) {
+    const auto same =
+        std::find_if(of.kept.begin(), of.kept.end(), [&](const KeptEvent& event) { return event.id == id; });
+    if (same != of.kept.end() && wants_reply && !same->wants_reply) {
+      same->wants_reply = true;  // it did not wait before
+      WantCommit();
+    }
+    if (same != of.kept.end() || std::find(of.seen.begin(), of.seen.end(), record::SeenId(id)) != of.seen.end()) {
       return Delivery::kRepeated;
     }
   }
   if (of.waiting.empty()) {
-    KeptEvent event{std::move(value), std::string(id), {}};
+    KeptEvent event{std::move(value), std::string(id), {}, wants_reply};
     if (kept_ != nullptr) {
       Result<std::string> bytes = vm::EncodeValue(event.value);
       if (!bytes.ok()) return Delivery::kFull;
@@ -86,7 +108,7 @@ Session::Delivery Session::Deliver(std::string_view name, Value value, std::stri
   NoteSeen(of, id);
   MadeCell* cell = of.waiting.front();
   of.waiting.pop_front();
-  Resolve(*cell, true, cell->kind == FutureKind::kRequest ? WithReply(std::move(value)) : std::move(value));
+  Resolve(*cell, true, cell->kind == FutureKind::kRequest ? WithReply(std::move(value), name, id, wants_reply) : value);
   EndIfOver();  // if it was all that the result waited for
   return Delivery::kTaken;
 }
@@ -111,8 +133,9 @@ void Session::GivePlaceBack(MadeCell& cell) {
 
 Session::Handled Session::HostReply(ThreadRecord& record) {
   const std::span<Value> arguments = record.thread->request().arguments;
-  // Only a sender outside of the process can wait for an answer; without one there is nothing to do.
-  if (!arguments[0].IsNull()) {
+  // Only a sender outside of the program can wait for an answer; where none does there is nothing to do.
+  const bool waits = kept_ != nullptr && arguments[0].tag() == Tag::kString && record::IsReplyId(arguments[0].Text());
+  if (!waits && !arguments[0].IsNull()) {
     return RaiseHere(record, vm::MakeError("type", "reply: the first argument is the `reply` of a request"));
   }
   if (const auto why = WhyNotCarried(arguments[1], "value")) {
@@ -120,7 +143,47 @@ Session::Handled Session::HostReply(ThreadRecord& record) {
   }
   uint64_t step = 0;
   if (!TakeEffectStep(record, &step)) return Handled::kParked;
+  if (waits) {
+    const std::string id(arguments[0].Text());
+    const std::vector<std::string>& replied = kept_->head.replied;
+    if (std::find(replied.begin(), replied.end(), BytesOfHex(id)) != replied.end() && !TEAL_MUTANT("reply_again")) {
+      return RaiseHere(record, vm::MakeError("conflict", "reply: this request has its reply already"));
+    }
+    if (Status kept = KeepReply(id, arguments[1]); !kept.ok()) {
+      return RaiseHere(record, vm::MakeError("limit", "reply: " + kept.failure().message));
+    }
+  }
   return AnswerHere(record, Value());
+}
+
+// It is in the next commit, and leaves after that. The newest are kept for who asks again.
+Status Session::KeepReply(const std::string& id, const Value& value) {
+  Result<std::string> bytes = vm::EncodeValue(value);
+  if (!bytes.ok()) return bytes.failure();
+  const record::Key key = record::ReplyKey(sid_, id);
+  record::Reply reply;
+  reply.value = record::Content::Of(std::move(*bytes));
+  Result<std::string> encoded = record::Encode(key, reply);
+  if (!encoded.ok()) return encoded.failure();
+  const uint64_t most = runtime_->options_.store->limits().value_bytes_max;
+  if (encoded->size() > most) {
+    return Fail(FailureCode::kTooLarge,
+                "a reply of " + std::to_string(encoded->size()) + " bytes; this memory takes " + std::to_string(most));
+  }
+  StoreWrite& write = kept_->pieces.emplace_back();
+  write.key = key;
+  write.bytes = std::move(*encoded);
+  std::vector<std::string>& replied = kept_->head.replied;
+  replied.push_back(BytesOfHex(id));
+  if (replied.size() > record::kRepliesMax) {
+    const record::Key oldest = record::ReplyKey(sid_, HexOfBytes(replied.front()));
+    replied.erase(replied.begin());
+    std::erase_if(kept_->pieces, [&](const StoreWrite& piece) { return piece.key == oldest; });
+    kept_->gone.push_back(oldest);
+  }
+  kept_->replied.push_back(id);
+  WantCommit();
+  return Unit{};
 }
 
 Session::Handled Session::HostSend(ThreadRecord& record) {

@@ -3,6 +3,7 @@
 
 #include "core/base/mutant.h"
 #include "core/runtime/carry.h"
+#include "core/runtime/running_note.h"
 #include "core/runtime/session.h"
 
 namespace teal::runtime {
@@ -87,6 +88,8 @@ void Session::StartCall(ThreadRecord& record, uint64_t step, std::unique_lock<st
   const vm::Request& request = record.thread->request();
   const CallPolicy& policy = policies_[request.id];
   PendingCall& pending = *record.call;
+  // Where the store did not have to know of it first.
+  if (!pending.committed) NoteStep(Happened::kStepBegun, record, program_->imports()[request.id].function);
   ForeignCall call;
   call.import = request.id;
   call.keywords = request.keywords;
@@ -103,12 +106,15 @@ void Session::StartCall(ThreadRecord& record, uint64_t step, std::unique_lock<st
   scheduler_.CallStarted(foreign_);
   ++calls_;
   const uint32_t generation = record.generation;
+  RunningNote* const note = kept_ == nullptr ? nullptr : runtime_->options_.note;
+  const size_t noted = note == nullptr ? 0 : note->CallBegins(sid_);
   call.gather = kept_ != nullptr;
   if (call.gather) runtime_->Gathers(foreign_);
   lock.unlock();
   // The session lives until its last call has ended.
-  const uint64_t number =
-      foreign_->Start(call, [self = shared_from_this(), this, &record, generation](ForeignOutcome outcome) mutable {
+  const uint64_t number = foreign_->Start(
+      call, [self = shared_from_this(), this, &record, generation, note, noted](ForeignOutcome outcome) mutable {
+        if (note != nullptr) note->CallEnds(noted);
         if (kept_ != nullptr) return runtime_->Land({std::move(self), &record, generation, std::move(outcome)});
         const std::lock_guard<std::mutex> guard(scheduler_.mutex());
         CallLanded(record, generation, std::move(outcome));
@@ -161,18 +167,25 @@ Session::AfterCall Session::Judge(ThreadRecord& record, const ForeignOutcome& ou
   PendingCall& call = *record.call;
   const CallPolicy& policy = policies_[record.thread->request().id];
   if (record.cancel_requested && !record.cancel_raised) return AfterCall::kCancelled;
-  if (outcome.ok) return AfterCall::kValue;
+  if (outcome.ok) {
+    NoteStep(Happened::kStepDone, record);
+    return AfterCall::kValue;
+  }
   std::string_view kind = "interrupted";
   if (!outcome.worker_lost) {
     kind = outcome.value.As<vm::Error>()->kind.Text();
   } else if (policy.at_most_once) {
+    NoteError(Happened::kStepFailed, record, outcome.value);
     return AfterCall::kInterrupted;
   } else if (call.losses < kWorkerLossesMax) {
     ++call.losses;
     call.committed = false;
+    NoteError(Happened::kStepRetried, record, outcome.value);
     return AfterCall::kAgain;
   }
-  if (!policy.TriesAgain(kind, call.attempt)) {
+  const bool again = policy.TriesAgain(kind, call.attempt);
+  NoteError(again ? Happened::kStepRetried : Happened::kStepFailed, record, outcome.value);
+  if (!again) {
     return outcome.worker_lost ? AfterCall::kInterrupted : AfterCall::kError;
   }
   record.wake_ns = After(scheduler_.clock().NowUnixNs(), policy.DelayAfter(call.attempt));

@@ -38,7 +38,11 @@ void Session::PeerEnded(ThreadRecord& record, uint32_t generation, Value error, 
   record.call.reset();
   Touch(record);
   if (record.cancel_requested && !record.cancel_raised) return RaiseCancelled(record);
-  if (error.IsNull()) return Answer(record, std::move(answer));
+  if (error.IsNull()) {
+    NoteStep(Happened::kStepDone, record);
+    return Answer(record, std::move(answer));
+  }
+  NoteError(Happened::kStepFailed, record, error);
   AnswerError(record, std::move(error));
 }
 

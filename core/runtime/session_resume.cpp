@@ -70,11 +70,13 @@ Status Session::ResumeThread(const std::string& tid, record::Thread& from, const
   record.has_effect_step = from.course.effect_step.has_value();
   record.effect_step = from.course.effect_step.value_or(0);
   record.cell.awaited = from.course.awaited;
-  if (!from.lines.empty() || from.pieces > 0) {
-    record.kept = std::make_unique<KeptThread>();
-    record.kept->pieces = from.pieces;
-    for (const record::Line& line : from.lines) record.kept->line_bytes += line.text.size() + kLineBytes;
-    record.kept->lines = std::move(from.lines);
+  record.parked_noted = from.status == record::Status::kWaiting;
+  if (owner == nullptr) kept_->lines.pieces = from.pieces;
+  // Those of other threads stand in their own records where an early release wrote them.
+  for (record::Line& line : from.lines) {
+    if (owner != nullptr) line.tid = tid;
+    kept_->lines.bytes += line.text.size() + kLineBytes;
+    kept_->lines.lines.push_back(std::move(line));
   }
   if (owner != nullptr) {
     auto site = std::make_unique<SpawnSite>();
@@ -156,7 +158,7 @@ Status Session::ResumeEvents(const record::Session& from) {
       vm::Share(*value);
       kept_event_bytes_ += event.value.bytes.size() + event.id.size();
       ++kept_events_;
-      queue.kept.push_back({std::move(*value), event.id, event.value.bytes});
+      queue.kept.push_back({std::move(*value), event.id, event.value.bytes, event.wants_reply});
     }
   }
   for (const record::EventWaiters& waiters : from.event_waiters) {
@@ -180,8 +182,15 @@ Status Session::Resume(record::Session session, std::vector<std::pair<std::strin
                        const vm::SegmentSource& segment_of) {
   assert(kept_ != nullptr && main_ == nullptr);
   steps_ = session.steps;
+  kept_->crashes = session.main.attempts;
+  kept_->steps_then = session.steps;
   resolved_ = session.resolved;
   cancelled_ = session.cancelled;
+  kept_->history.entries = std::move(session.history);
+  kept_->history.pieces = session.history_pieces;
+  EachHistory(kept_->history.entries, [this](const HistoryEntry& entry) {
+    kept_->history.last_us = entry.unix_ns / 1'000;  // microseconds
+  });
   threads.emplace_back(std::string(record::kMainTid), std::move(session.main));
   // Owners before those they spawned.
   std::sort(threads.begin(), threads.end(), [](const auto& a, const auto& b) {
@@ -231,6 +240,7 @@ Status Session::Resume(record::Session session, std::vector<std::pair<std::strin
     const auto found = threads_.find(tid);
     if (found != threads_.end() && (*found)->phase != Phase::kEnded) scheduler_.MakeReady(found->get());
   }
+  if (kept_->taken_over) Note(Happened::kTakenOver, *main_);
   EndIfOver();
   return Unit{};
 }

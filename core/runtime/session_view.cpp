@@ -83,8 +83,17 @@ std::vector<ThreadView> Session::ViewThreads() const {
   return views;
 }
 
+bool Session::IsDead() const {
+  return kept_->head.paused && kept_->head.paused->reason.starts_with(kDeadReason);
+}
+
 void Session::SetPaused(std::optional<record::Paused> paused) {
   const bool resumes = kept_->head.paused.has_value() && !paused.has_value();
+  if (paused) {
+    Note(Happened::kPaused, *main_, paused->reason);
+  } else {
+    Note(Happened::kResumed, *main_);
+  }
   kept_->head.paused = std::move(paused);
   WantCommit();
   if (!resumes) return;

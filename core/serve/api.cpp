@@ -146,6 +146,16 @@ void Api::Handle(const Route& route, const RequestHead& head, std::string body, 
       return Alter(route.sid, &SessionService::Pause, responder);
     case Action::kResume:
       return Alter(route.sid, &SessionService::Resume, responder);
+    case Action::kRerun:
+      return Rerun(route.sid, body, responder);
+    case Action::kDeadList:
+      return List(route, responder);
+    case Action::kDeadShow:
+      return ShowDead(route.sid, responder);
+    case Action::kDeadRetry:
+      return Alter(route.sid, &SessionService::RetryDead, responder);
+    case Action::kDeadDrop:
+      return Alter(route.sid, &SessionService::DropDead, responder);
   }
 }
 
@@ -209,6 +219,8 @@ void Api::List(const Route& route, const Reply& reply) {
   const std::optional<uint64_t> limit = PageLimitOf(route, *reply);
   if (!limit) return;
   request.limit = *limit;
+  const bool dead = route.action == Action::kDeadList;
+  if (dead) request.status = runtime::ViewStatus::kDead;
   for (const auto& [name, value] : route.query) {
     if (name == "status") {
       std::vector<std::string> names;
@@ -245,9 +257,9 @@ void Api::List(const Route& route, const Reply& reply) {
   }
   const Slot slot = TakeCall(*reply);
   if (slot == nullptr) return;
-  service_->List(std::move(request), [reply, slot](Served<runtime::ListAnswer> served) {
+  service_->List(std::move(request), [reply, slot, dead](Served<runtime::ListAnswer> served) {
     if (Refused(served, *reply)) return;
-    std::string json = "{\"sessions\":[";
+    std::string json = dead ? "{\"dead\":[" : "{\"sessions\":[";
     for (size_t i = 0; i < served.value.sessions.size(); ++i) {
       json += (i > 0 ? "," : "") + SessionJson(served.value.sessions[i]);
     }
@@ -260,6 +272,32 @@ void Api::Get(const std::string& sid, const Reply& reply) {
   if (slot == nullptr) return;
   service_->Get(sid, [reply, slot](Served<SessionView> served) {
     if (!Refused(served, *reply)) reply->Give(Json(200, SessionJson(served.value)));
+  });
+}
+
+void Api::ShowDead(const std::string& sid, const Reply& reply) {
+  const Slot slot = TakeCall(*reply);
+  if (slot == nullptr) return;
+  service_->Get(sid, [reply, slot, sid](Served<SessionView> served) {
+    if (Refused(served, *reply)) return;
+    if (served.value.status != runtime::ViewStatus::kDead) {
+      return reply->Give(ErrorAnswer(404, "not_found", "nothing dead has the id " + sid, "see GET /dead"));
+    }
+    reply->Give(Json(200, SessionJson(served.value)));
+  });
+}
+
+void Api::Rerun(const std::string& sid, std::string_view body, const Reply& reply) {
+  std::variant<std::string, Answer> from = ReadRerun(body);
+  if (Answer* answer = std::get_if<Answer>(&from)) return reply->Give(std::move(*answer));
+  if (stopping_) return reply->Give(Stopping());
+  const Slot slot = TakeCall(*reply);
+  if (slot == nullptr) return;
+  service_->Rerun(sid, std::get<std::string>(from), [reply, slot](Served<SessionView> served) {
+    if (Refused(served, *reply)) return;
+    Answer answer = Json(201, BriefJson(served.value));
+    answer.location = LocationOf(served.value.sid);
+    reply->Give(std::move(answer));
   });
 }
 

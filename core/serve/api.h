@@ -67,6 +67,8 @@ class Api : public std::enable_shared_from_this<Api> {
   void Wait(const Route& route, const Reply& reply);
   void Send(const Route& route, const RequestHead& head, std::string_view body, const Principal& principal,
             const Reply& reply);
+  void ShowDead(const std::string& sid, const Reply& reply);
+  void Rerun(const std::string& sid, std::string_view body, const Reply& reply);
   void Alter(const std::string& sid, Change change, const Reply& reply);
   void Lines(const Route& route, const RequestHead& head, runtime::LineSort sort, const Reply& reply);
   void Look(const Route& route, const RequestHead& head, const Reply& reply);

@@ -202,6 +202,21 @@ std::variant<StartBody, Answer> ReadStart(std::string_view body) {
   return start;
 }
 
+std::variant<std::string, Answer> ReadRerun(std::string_view body) {
+  std::string from = "start";
+  if (body.empty()) return from;
+  std::variant<Value, Answer> decoded = Decode(body);
+  if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);
+  const Value value = std::get<Value>(decoded);
+  if (value.tag() != Tag::kHash) return Bad("the body is a JSON object, not " + std::string(vm::TypeName(value)));
+  const Fields fields(*value.As<vm::Hash>(), "");
+  std::string hint;
+  std::string wrong = fields.Unknown({"from"}, &hint);
+  if (wrong.empty()) fields.Text("from", kNameBytesMax, &from, &wrong);
+  if (!wrong.empty()) return Bad(wrong, hint);
+  return from;
+}
+
 std::variant<std::string, Answer> ReadEvent(std::string_view content_type, std::string_view body) {
   std::string type(content_type.substr(0, content_type.find(';')));
   while (!type.empty() && type.back() == ' ') type.pop_back();

@@ -37,6 +37,11 @@ const std::vector<Known>& KnownRoutes() {
       {Method::kPost, "sessions/{}/terminate", Action::kTerminate, {}},
       {Method::kPost, "sessions/{}/pause", Action::kPause, {}},
       {Method::kPost, "sessions/{}/resume", Action::kResume, {}},
+      {Method::kPost, "sessions/{}/rerun", Action::kRerun, {}},
+      {Method::kGet, "dead", Action::kDeadList, {"limit", "cursor"}},
+      {Method::kGet, "dead/{}", Action::kDeadShow, {}},
+      {Method::kPost, "dead/{}/retry", Action::kDeadRetry, {}},
+      {Method::kDelete, "dead/{}", Action::kDeadDrop, {}},
   };
   return routes;
 }
@@ -130,10 +135,10 @@ std::variant<Route, Answer> RouteOf(Method method, std::string_view target) {
   }
   if (other_method) {
     return ErrorAnswer(404, "not_found", "this path does not take this method",
-                       "reading is GET, starting, sending and changing is POST");
+                       "reading is GET, starting, sending and changing is POST, dropping is DELETE");
   }
   const std::string_view first = PartsOf(path, '/').front();
-  if (first == "triggers" || first == "dead" || first == "programs" || path.ends_with("/rerun")) {
+  if (first == "triggers" || first == "programs") {
     return ErrorAnswer(404, "not_found", "this version of the host has no such request", "see docs/control-api.md");
   }
   return ErrorAnswer(404, "not_found", "there is nothing at this path", "see docs/control-api.md");
@@ -147,6 +152,9 @@ Role RoleFor(Action action) {
     case Action::kTerminate:
     case Action::kPause:
     case Action::kResume:
+    case Action::kRerun:
+    case Action::kDeadRetry:
+    case Action::kDeadDrop:
       return Role::kOperate;
     default:
       return Role::kRead;

@@ -33,11 +33,16 @@ enum class Action : uint8_t {
   kTerminate,
   kPause,
   kResume,
+  kRerun,
+  kDeadList,
+  kDeadShow,
+  kDeadRetry,
+  kDeadDrop,
 };
 
 struct Route {
   Action action = Action::kHealth;
-  std::string sid;
+  std::string sid;  // also the id of what is dead
   std::string event;                                       // kSend
   std::vector<std::pair<std::string, std::string>> query;  // in the order of the request, decoded
 };

@@ -104,6 +104,33 @@ fn slow(seconds) {
   "slept"
 }
 fn forever() { await event("never") }
+fn clerk(n) {
+  for i in range(n) {
+    r = await request("ask")
+    reply(r.reply, {"got": r.value, "turn": i})
+  }
+  sleep(1)
+  n
+}
+"""
+
+POISON = """
+from k import end_host, double
+fn poison() {
+  print("before")
+  end_host(1)
+}
+fn main() { double(21) }
+"""
+
+POISON_PYTHON = """
+import os, signal, time
+def end_host(x):
+    time.sleep(1.5)
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+def double(x):
+    return 2 * x
 """
 
 
@@ -145,6 +172,13 @@ def add(case, build):
         expect(teal("wait", sid), 1, "", "cancelled")
         for words in (["wait", "none"], ["result", "none"], ["inspect", "none"], ["stdout", "none"], ["logs", "none", "-f"], ["send", "none", "x"], ["cancel", "none"]):
             expect(teal(*words), 4, "", "none")
+        dead = expect(teal("start", "dead"), 0).stdout.strip()
+        same(expect(teal("dead", "list"), 0).stdout.split()[:2], [dead, "dead"])
+        same("dead: as asked" in expect(teal("dead", "show", dead), 0).stdout, True)
+        expect(teal("dead", "retry", dead), 0, "")
+        expect(teal("dead", "drop", dead), 5, "", "not dead")
+        expect(teal("dead", "show", dead), 4)
+        expect(teal("dead", "drop"), 2)
         ticks = expect(teal("start", "ticks", "20", "5"), 0).stdout.strip()
         expect(teal("stdout", ticks, "-f"), 0, "".join(f"tick {i}\n" for i in range(5, 0, -1)))
         expect(teal("stdout", ticks), 0, "".join(f"tick {i}\n" for i in range(5, 0, -1)))
@@ -219,6 +253,80 @@ def add(case, build):
             expect(host.teal("serve", "--port", "0"), 2, "", "open; only one may")
             mode = lambda name: oct(os.stat(os.path.join(host.folder, ".teal", name)).st_mode & 0o777)
             same((mode("."), mode("key"), mode("data")), ("0o700", "0o600", "0o700"))
+
+    @case
+    def requests_have_their_replies(_):
+        with Host(build, PROGRAM) as host:
+            sid = expect(host.teal("start", "clerk", "2"), 0).stdout.strip()
+            expect(host.teal("send", sid, "ask", '"first"', "--wait", "30s"), 0, '{"got": "first", "turn": 0}\n')
+            expect(host.teal("send", sid, "other", "1", "--wait", "100ms"), 1, "", "no reply within 100ms")
+            answer = json.loads(expect(host.teal("--json", "send", sid, "ask", "2", "--wait", "30s"), 0).stdout)
+            same(answer, {"sid": sid, "reply": {"got": 2, "turn": 1}})
+            # Nobody takes it before the session ends.
+            expect(host.teal("send", sid, "ask", "3", "--wait", "30s"), 5, "", "has ended")
+            expect(host.teal("send", sid, "ask", "4", "--wait", "30s"), 5, "", "has ended")
+
+    @case
+    def history_tells_what_happened(_):
+        with Host(build, PROGRAM) as host:
+            sid = expect(host.teal("start", "slow", "0.3"), 0).stdout.strip()
+            expect(host.teal("wait", sid, "--timeout", "30s"), 0)
+            lines = [line.split("  ", 2)[1:] for line in expect(host.teal("history", sid), 0).stdout.splitlines()]
+            same([line[1].split("  ")[0] for line in lines], ["started", "parked", "woken", "ended"])
+            same((lines[0], lines[3]), (["0", 'started  function="slow"'], ["0", 'ended  status="done"']))
+            sid = expect(host.teal("start", "forever"), 0).stdout.strip()
+            expect(host.teal("pause", sid), 0)
+            expect(host.teal("resume", sid), 0)
+            expect(host.teal("cancel", sid), 0)
+            expect(host.teal("wait", sid, "--timeout", "30s"), 1)
+            text = expect(host.teal("history", sid), 0).stdout
+            for what in ("paused  reason=", "resumed", "cancelled", "failed  error=", 'ended  status="cancelled"'):
+                same(what in text, True)
+
+    @case
+    def running_a_session_again(_):
+        with Host(build, PROGRAM) as host:
+            sid = expect(host.teal("start", "add", "1", '"2"', "--label", "team=blue"), 0).stdout.strip()
+            expect(host.teal("wait", sid, "--timeout", "30s"), 1)
+            sid = expect(host.teal("start", "add", "1", "2", "--label", "team=blue"), 0).stdout.strip()
+            again = expect(host.teal("rerun", sid, "--from", "start"), 0).stdout.strip()
+            same((len(again), again != sid), (26, True))
+            expect(host.teal("wait", again, "--timeout", "30s"), 0, "3\n")
+            same(f"rerun_of={sid}" in host.teal("sessions", "--label", "team=blue").stdout, True)
+            expect(host.teal("rerun", sid, "--from", "7"), 2, "", "no state of step 7")
+            expect(host.teal("rerun", sid), 2)
+            expect(host.teal("rerun", "a" * 26, "--from", "start"), 4)
+
+    @case
+    def a_session_that_ends_its_host_is_set_aside(_):
+        folder = tempfile.mkdtemp(prefix="teal-host-")
+        with open(os.path.join(folder, "k.py"), "w", encoding="utf-8") as file:
+            file.write(POISON_PYTHON)
+        with Host(build, POISON, folder=folder) as host:
+            host.teal("start", "poison", "--id", "poison")
+            for life in range(3):
+                same(host.process.wait(30), -9)
+                host.process.stdout.close()
+                host.errors.close()
+                host.begin()
+            sid = expect(host.teal("start", "poison", "--id", "poison"), 0).stdout.strip()
+            end = time.monotonic() + 20
+            while not host.teal("dead", "list").stdout and time.monotonic() < end:
+                time.sleep(0.1)
+            same(expect(host.teal("dead", "list"), 0).stdout.split()[:2], [sid, "dead"])
+            same("3 times" in expect(host.teal("dead", "show", sid), 0).stdout, True)
+            same("3 times" in host.said(), True)
+            expect(host.teal("wait", sid), 1, "", "dead")
+            expect(host.teal("resume", sid), 5, "", "teal dead retry")
+            expect(host.teal("stdout", sid), 0, "before\n")
+            expect(host.teal("invoke", "main"), 0, "42\n")
+            expect(host.teal("dead", "drop", sid), 0, "")
+            expect(host.teal("dead", "list"), 0, "")
+            expect(host.teal("dead", "retry", sid), 5)
+            same(json.loads(expect(host.teal("--json", "result", sid), 1).stdout)["status"], "terminated")
+            # One that only rests while its host is killed has nothing to do with it.
+            sid = expect(host.teal("start", "main"), 0).stdout.strip()
+            expect(host.teal("wait", sid, "--timeout", "30s"), 0, "42\n")
 
     @case
     def a_host_that_is_killed_loses_nothing(_):

@@ -132,6 +132,9 @@ void ScriptedSessions::Begin(const std::string& sid, const std::vector<double>& 
   const double second = numbers.size() < 2 ? 0 : numbers[1];
   if (function == "echo") {
     End(sid, ViewStatus::kDone, arguments);
+  } else if (function == "dead") {
+    entry.view.error_json = R"({"kind":"dead","message":"dead: as asked","data":null,"trace":[]})";
+    End(sid, ViewStatus::kDead, "");
   } else if (function == "fail") {
     End(sid, ViewStatus::kFailed, R"({"kind":"K","message":"it failed","data":null,"trace":[]})");
   } else if (function == "after") {
@@ -159,7 +162,7 @@ void ScriptedSessions::Start(runtime::StartRequest request, Done<runtime::StartA
     return answer(
         Refuse<runtime::StartAnswer>(kCodes.at(arguments[0].get<std::string>()), "refused as told", "the hint"));
   }
-  const std::vector<std::string> known = {"echo", "fail", "after", "never", "lines", "ticks", "wide"};
+  const std::vector<std::string> known = {"echo", "fail", "after", "never", "lines", "ticks", "wide", "dead"};
   if (std::find(known.begin(), known.end(), request.function) == known.end()) {
     return answer(Refuse<runtime::StartAnswer>(Code::kInvalid, "the program has no function " + request.function));
   }
@@ -258,7 +261,7 @@ void ScriptedSessions::Send(std::string sid, std::string event, std::string valu
   }
 }
 
-void ScriptedSessions::Change(const std::string& sid, ViewStatus status, const Done<SessionView>& done) {
+void ScriptedSessions::Change(const std::string& sid, ViewStatus status, const Done<SessionView>& done, bool is_dead) {
   const std::lock_guard<std::mutex> lock(mutex_);
   changed_.notify_all();
   Entry* const entry = Find(sid);
@@ -266,10 +269,12 @@ void ScriptedSessions::Change(const std::string& sid, ViewStatus status, const D
     ready_.push_back([done, sid] { done(Unknown<SessionView>(sid)); });
     return;
   }
-  if (HasEnded(entry->view.status)) {
-    ready_.push_back([done] { done(Refuse<SessionView>(Code::kConflict, "the session has ended")); });
+  if (is_dead != (entry->view.status == ViewStatus::kDead) || (HasEnded(entry->view.status) && !is_dead)) {
+    const std::string why = is_dead ? "the session is not dead" : "the session has ended";
+    ready_.push_back([done, why] { done(Refuse<SessionView>(Code::kConflict, why)); });
     return;
   }
+  if (is_dead) entry->view.status = ViewStatus::kRunning;
   if (HasEnded(status)) {
     End(sid, status, "");
   } else {
@@ -289,6 +294,32 @@ void ScriptedSessions::Pause(std::string sid, Done<SessionView> done) {
 }
 void ScriptedSessions::Resume(std::string sid, Done<SessionView> done) {
   Change(sid, ViewStatus::kRunning, done);
+}
+
+void ScriptedSessions::RetryDead(std::string sid, Done<SessionView> done) {
+  Change(sid, ViewStatus::kRunning, done, true);
+}
+void ScriptedSessions::DropDead(std::string sid, Done<SessionView> done) {
+  Change(sid, ViewStatus::kTerminated, done, true);
+}
+
+void ScriptedSessions::Rerun(std::string sid, std::string from, Done<SessionView> done) {
+  runtime::StartRequest request;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    changed_.notify_all();
+    if (const Entry* const entry = Find(sid); entry != nullptr && from == "start") {
+      request.function = entry->view.function;
+    } else {
+      ready_.push_back([done, sid, from] {
+        done(from == "start" ? Unknown<SessionView>(sid)
+                             : Refuse<SessionView>(Code::kUnfit, "no state of step " + from));
+      });
+      return;
+    }
+  }
+  Start(std::move(request),
+        [done](Served<runtime::StartAnswer> answer) { done({answer.error, answer.value.session}); });
 }
 
 void ScriptedSessions::Lines(std::string sid, runtime::LineSort sort, std::string cursor, uint64_t limit,

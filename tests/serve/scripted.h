@@ -4,6 +4,7 @@
 //   after(ms, x)     done with x after so many ms           never()       runs until it is cancelled
 //   lines(n)         done, having written n lines           ticks(ms, n)  writes a line every ms, n times, then is done
 //   wide(n, bytes)   done, having written n lines of so many bytes
+//   dead()           is dead
 //   refuse(code)     the start is refused with this code of ServiceError
 // Event "ask" is replied to with what it was sent, "mute" never, all others wait for nobody.
 #pragma once
@@ -35,6 +36,9 @@ class ScriptedSessions : public runtime::SessionService {
   void Terminate(std::string sid, runtime::Done<runtime::SessionView> done) override;
   void Pause(std::string sid, runtime::Done<runtime::SessionView> done) override;
   void Resume(std::string sid, runtime::Done<runtime::SessionView> done) override;
+  void RetryDead(std::string sid, runtime::Done<runtime::SessionView> done) override;
+  void DropDead(std::string sid, runtime::Done<runtime::SessionView> done) override;
+  void Rerun(std::string sid, std::string from, runtime::Done<runtime::SessionView> done) override;
   void Lines(std::string sid, runtime::LineSort sort, std::string cursor, uint64_t limit, uint64_t wait_ns,
              runtime::Done<runtime::LinesAnswer> done) override;
   void Threads(std::string sid, runtime::Done<std::vector<runtime::ThreadView>> done) override;
@@ -56,7 +60,8 @@ class ScriptedSessions : public runtime::SessionService {
   void Tick(const std::string& sid, uint64_t ns, int left);
   void Line(Entry& entry, std::string text);
   void Serve(Entry& entry, std::unique_lock<std::mutex>& lock);
-  void Change(const std::string& sid, runtime::ViewStatus status, const runtime::Done<runtime::SessionView>& done);
+  void Change(const std::string& sid, runtime::ViewStatus status, const runtime::Done<runtime::SessionView>& done,
+              bool is_dead = false);
   void Run();
 
   mutable std::mutex mutex_;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <map>
+#include <set>
 
 #include "core/lang/compiler.h"
 #include "tests/sim/sessions_world.h"
@@ -28,6 +30,8 @@ struct Shape {
   std::string result;  // JSON
   // Besides the start: what the world does.
   std::function<void(SessionsWorld&, const std::string& sid)> world = {};
+  // After the end.
+  std::function<void(SessionsWorld&, const std::string& sid)> check = {};
 };
 
 void RunSeeds(bool floor, const Shape& shape, uint64_t seeds) {
@@ -61,6 +65,11 @@ void RunSeeds(bool floor, const Shape& shape, uint64_t seeds) {
     ASSERT_EQ(view.result_json, shape.result)
         << "seed " << seed << ": " << NameOf(view.status) << " " << view.error_json;
     ASSERT_EQ(world.Wrong(), "") << "seed " << seed;
+    if (shape.check) {
+      SCOPED_TRACE("seed " + std::to_string(seed));
+      shape.check(world, world.SidOf(request));
+      if (::testing::Test::HasFailure()) return;
+    }
     crashes += world.crashes();
     for (size_t i = 0; i < faults.size(); ++i) faults[i] += world.faults()[i];
   }
@@ -80,12 +89,14 @@ import(add, w, 2)
 import(double, w, 1)
 import(slow, w, 1)
 import(fail, w, 1)
+import(kill, w, 1)
+import(kill_once, w, 1)
 #[at_most_once]
 import(once, w, 1)
 )";
 
 Shape Of(const char* text, std::string result) {
-  return {std::string(kImports) + text, std::move(result), {}};
+  return {std::string(kImports) + text, std::move(result), {}, {}};
 }
 
 TEST_P(Sessions, StepsInSequence) {
@@ -500,6 +511,293 @@ fn main() {
     for (const auto& [key, record] : world.memory().All()) left += key.first + "/" + key.second + " ";
     ASSERT_EQ(world.memory().All().size(), 1u) << "seed " << seed << ": " << left;
   }
+}
+
+// Each sender gets the reply to its own request, however often it asks and whoever dies.
+TEST_P(Sessions, RequestsHaveTheirReplies) {
+  Shape shape = Of(R"(
+fn main() {
+  for i in range(4) {
+    r = await request("ask")
+    double(i)
+    reply(r.reply, add(r.value, 1))
+  }
+  again = ""
+  r = await request("twice")
+  reply(r.reply, 1)
+  try {
+    reply(r.reply, 2)
+  } catch e {
+    again = e.kind
+  }
+  sleep(3600)
+  again
+})",
+                   R"("conflict")");
+  const auto replies = std::make_shared<std::map<std::string, std::vector<std::string>>>();
+  shape.world = [replies](SessionsWorld& world, const std::string& sid) {
+    replies->clear();
+    for (int i = 0; i < 4; ++i) {
+      world.AskAt(world.loop().now() + 1'000'000'000 + i * 100'000'000, sid, "ask", std::to_string(10 * i),
+                  "key" + std::to_string(i), &(*replies)[std::to_string(10 * i + 1)]);
+    }
+    world.AskAt(world.loop().now() + 2'000'000'000, sid, "twice", "0", "one", &(*replies)["1"]);
+  };
+  shape.check = [replies](SessionsWorld& world, const std::string& sid) {
+    for (const auto& [wanted, got] : *replies) {
+      EXPECT_FALSE(got.empty()) << "nobody replied " << wanted;
+      for (const std::string& one : got) EXPECT_EQ(one, wanted);
+    }
+    // After the end the reply is still there, and a new request is refused.
+    using Reply = std::optional<std::string>;
+    const auto ask = [&](const std::string& key) {
+      return world.Ask<Reply>([&](runtime::DurableSessions& host, runtime::Done<Reply> done) {
+        host.Send(sid, "ask", "20", key, 1'000'000'000, std::move(done));
+      });
+    };
+    EXPECT_EQ(ask("key2").value, Reply("21"));
+    const auto late = ask("another key");
+    ASSERT_TRUE(late.error.has_value());
+  };
+  RunSeeds(GetParam(), shape, 40);
+}
+
+// What was printed is there once and in order, and so is what happened.
+TEST_P(Sessions, LinesAndHistoryAreWhole) {
+  Shape shape = Of(R"(
+fn child(i) {
+  print(f"child {i}")
+  double(i)
+}
+fn main() {
+  for i in range(60) {
+    print(f"line {i} of some length, so that there are pieces of it as well as what stands in the record")
+    double(i)
+  }
+  await async child(60)
+  sleep(30)
+  try {
+    fail(1)
+  } catch e {
+  }
+  "end"
+})",
+                   R"("end")");
+  shape.check = [](SessionsWorld& world, const std::string& sid) {
+    const auto output = world.ReadLines(sid, runtime::LineSort::kOutput, 7);
+    ASSERT_EQ(output.size(), 61u);
+    for (size_t i = 0; i < 60; ++i) EXPECT_TRUE(output[i].text.starts_with("line " + std::to_string(i) + " of"));
+    EXPECT_EQ(output[60].text, "child 60\n");
+    EXPECT_NE(output[60].tid, "0");
+    const auto history = world.ReadLines(sid, runtime::LineSort::kHistory, 5);
+    const auto at_once = world.ReadLines(sid, runtime::LineSort::kHistory, 10'000);
+    ASSERT_EQ(history.size(), at_once.size());
+    uint64_t last = 0;
+    size_t done = 0;
+    std::set<std::string> begun;
+    for (size_t i = 0; i < history.size(); ++i) {
+      const runtime::LineView& line = history[i];
+      EXPECT_EQ(line.text, at_once[i].text);
+      EXPECT_GE(line.unix_ns, last) << line.text;
+      last = line.unix_ns;
+      const auto has = [&line](const char* what) { return line.text.find(what) != std::string::npos; };
+      const std::string step = line.tid + line.text.substr(std::min(line.text.size(), line.text.find("\"step\"")), 9);
+      if (has("\"step begun\"")) begun.insert(step.substr(0, step.find_first_of(",}")));
+      if (has("\"step done\"")) {
+        ++done;
+        EXPECT_EQ(begun.count(step.substr(0, step.find_first_of(",}"))), 1u) << line.tid << line.text;
+      }
+    }
+    EXPECT_EQ(done, 61u);
+    EXPECT_NE(history.front().text.find("\"started\",\"function\":\"main\""), std::string::npos)
+        << history.front().text;
+    EXPECT_NE(history.back().text.find("\"ended\",\"status\":\"done\""), std::string::npos) << history.back().text;
+    std::string all;
+    for (const runtime::LineView& line : history) all += line.text + "\n";
+    EXPECT_NE(all.find("{\"event\":\"parked\",\"waits_for\":"), std::string::npos) << all;
+    EXPECT_NE(all.find("{\"event\":\"woken\"}"), std::string::npos) << all;
+    EXPECT_NE(all.find("\"step failed\""), std::string::npos) << all;
+  };
+  RunSeeds(GetParam(), shape, 30);
+}
+
+// Values, output and events that are larger than any record of the memory may be.
+TEST_P(Sessions, LargeValuesLieInParts) {
+  std::string text = "0123456789abcdef";
+  for (int i = 0; i < 16; ++i) text += text;
+  Shape shape = Of(R"(
+fn main() {
+  s = "0123456789abcdef"
+  for i in range(16) {
+    s = s + s
+  }
+  print(s)
+  double(1)
+  publish("big", s)
+  got = await event("big")
+  print(s + "end")
+  double(2)
+  [length(got), s]
+})",
+                   "[700000,\"" + text + "\"]");
+  shape.world = [](SessionsWorld& world, const std::string& sid) {
+    world.SendAt(world.loop().now() + 1'000'000'000, sid, "big", "\"" + std::string(700'000, 'e') + "\"", "key");
+  };
+  shape.check = [&text](SessionsWorld& world, const std::string& sid) {
+    std::string all;
+    for (const runtime::LineView& line : world.ReadLines(sid, runtime::LineSort::kOutput, 100)) all += line.text;
+    EXPECT_TRUE(all == text + "\n" + text + "end\n") << all.size();
+  };
+  RunSeeds(GetParam(), shape, 9);
+}
+
+// Of a long life the newest history is kept, and a step costs what the first did.
+TEST(SessionsTold, HistoryOfALongLifeIsBounded) {
+  SessionsOptions options;
+  options.executable = Executable(std::string(kImports) + R"(
+fn bad() { raise("Broken", format("{}", range(60))) }
+fn main() {
+  for i in range(8400) {
+    try {
+      await async bad()
+    } catch e {
+    }
+    double(i)
+  }
+})");
+  options.faults = Rough(0);
+  options.seed = 1;
+  SessionsWorld world(options);
+  runtime::StartRequest request;
+  request.function = "main";
+  request.id = "one";
+  runtime::SessionView view;
+  ASSERT_TRUE(world.RunToEnd(request, 24 * kHourNs, &view));
+  ASSERT_EQ(view.status, runtime::ViewStatus::kDone) << view.error_json;
+  size_t pieces = 0;
+  for (const auto& [key, item] : world.memory().All()) {
+    if (key.second.starts_with("h/")) ++pieces;
+    if (key.second == "s") {
+      EXPECT_LT(item.value.size(), 1'500u);
+    }
+  }
+  EXPECT_EQ(pieces, runtime::record::kHistoryPiecesMax);
+  const auto history = world.ReadLines(world.SidOf(request), runtime::LineSort::kHistory, 10'000);
+  EXPECT_NE(history.back().text.find("\"ended\""), std::string::npos);
+}
+
+struct Poisoned {
+  explicit Poisoned(const std::string& text) : world(Options(text)) {}
+  static SessionsOptions Options(const std::string& text) {
+    SessionsOptions options;
+    options.executable = Executable(std::string(kImports) + text);
+    options.faults = Rough(0);
+    options.seed = 1;
+    options.noted = true;
+    return options;
+  }
+  runtime::SessionView Run(const std::string& function) {
+    runtime::StartRequest request;
+    request.function = function;
+    request.id = function;
+    runtime::SessionView view;
+    EXPECT_TRUE(world.RunToEnd(request, kHourNs, &view)) << function;
+    return view;
+  }
+  runtime::Served<runtime::SessionView> Do(void (runtime::DurableSessions::*what)(std::string,
+                                                                                  runtime::Done<runtime::SessionView>),
+                                           const std::string& sid) {
+    return world.Ask<runtime::SessionView>(
+        [&](runtime::DurableSessions& host, runtime::Done<runtime::SessionView> done) {
+          (host.*what)(sid, std::move(done));
+        });
+  }
+  SessionsWorld world;
+};
+
+constexpr const char* kPoison = R"(
+fn main() {
+  sleep(1)
+  kill(1)
+}
+fn innocent() {
+  double(1)
+  sleep(600)
+  double(2)
+}
+fn stumbles() {
+  for i in range(6) {
+    kill_once(i)
+  }
+  "there"
+})";
+
+// P-25: a session that ends its host three times without getting further is set aside; others are not.
+TEST(SessionsTold, PoisonIsSetAside) {
+  Poisoned poisoned(kPoison);
+  runtime::StartRequest request;
+  request.function = "innocent";
+  request.id = "innocent";
+  poisoned.world.At(0, [&](runtime::DurableSessions& host) { host.Start(request, [](const auto&) {}); });
+  const runtime::SessionView dead = poisoned.Run("main");
+  EXPECT_EQ(dead.status, runtime::ViewStatus::kDead) << dead.error_json;
+  EXPECT_NE(dead.error_json.find("\"kind\":\"dead\""), std::string::npos) << dead.error_json;
+  EXPECT_EQ(poisoned.world.crashes(), 3u);
+  EXPECT_EQ(poisoned.Run("innocent").status, runtime::ViewStatus::kDone);
+  EXPECT_EQ(poisoned.world.crashes(), 3u);
+  using Hosted = runtime::DurableSessions;
+  EXPECT_TRUE(poisoned.Do(&Hosted::Resume, dead.sid).error.has_value()) << "it is not paused";
+  EXPECT_TRUE(poisoned.Do(&Hosted::Cancel, dead.sid).error.has_value());
+  // Its answer may be lost with the host.
+  poisoned.world.At(0, [&](runtime::DurableSessions& host) { host.RetryDead(dead.sid, [](const auto&) {}); });
+  poisoned.world.Pass(600'000'000'000);
+  EXPECT_EQ(poisoned.world.crashes(), 6u);
+  EXPECT_EQ(poisoned.Do(&Hosted::Get, dead.sid).value.status, runtime::ViewStatus::kDead);
+  EXPECT_FALSE(poisoned.Do(&Hosted::DropDead, dead.sid).error.has_value());
+  EXPECT_EQ(poisoned.Do(&Hosted::Get, dead.sid).value.status, runtime::ViewStatus::kTerminated);
+  EXPECT_TRUE(poisoned.Do(&Hosted::RetryDead, dead.sid).error.has_value());
+}
+
+// One that gets further each time is not.
+TEST(SessionsTold, ProgressTakesTheBlameBack) {
+  Poisoned poisoned(kPoison);
+  const runtime::SessionView view = poisoned.Run("stumbles");
+  EXPECT_EQ(view.result_json, R"("there")") << NameOf(view.status);
+  EXPECT_EQ(poisoned.world.crashes(), 6u);
+}
+
+// A new session with the program, function and arguments of an old one.
+TEST(SessionsTold, RunningAgain) {
+  SessionsOptions options;
+  options.executable = Executable(std::string(kImports) + "fn main(a, b) {\n  add(a, b)\n}");
+  options.faults = Rough(0);
+  options.seed = 1;
+  SessionsWorld world(options);
+  runtime::StartRequest request;
+  request.function = "main";
+  request.id = "one";
+  request.arguments_json = "[3, 4]";
+  request.labels.emplace_back("team", "blue");
+  runtime::SessionView view;
+  ASSERT_TRUE(world.RunToEnd(request, kHourNs, &view));
+  const auto rerun = [&](const std::string& from) {
+    return world.Ask<runtime::SessionView>(
+        [&](runtime::DurableSessions& host, runtime::Done<runtime::SessionView> done) {
+          host.Rerun(view.sid, from, std::move(done));
+        });
+  };
+  const auto again = rerun("start");
+  ASSERT_FALSE(again.error.has_value()) << again.error->message;
+  EXPECT_NE(again.value.sid, view.sid);
+  const auto ended =
+      world.Ask<runtime::SessionView>([&](runtime::DurableSessions& host, runtime::Done<runtime::SessionView> done) {
+        host.Wait(again.value.sid, 60'000'000'000, std::move(done));
+      });
+  EXPECT_EQ(ended.value.result_json, "7");
+  EXPECT_EQ(ended.value.labels.size(), 2u);
+  const auto refused = rerun("3");
+  ASSERT_TRUE(refused.error.has_value());
+  EXPECT_NE(refused.error->message.find("step 3"), std::string::npos);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "core/vm/json.h"
 
@@ -31,6 +32,7 @@ uint64_t WorldCalls::Start(const runtime::ForeignCall& call, std::function<void(
   last = std::max(last, call.step);
   runtime::ForeignOutcome outcome;
   outcome.ok = true;
+  if (name == "kill" || (name == "kill_once" && effect.begun == 1)) world_.host_ends = true;
   if (name == "add") {
     outcome.value = Value::Int(call.arguments[0].AsInt() + call.arguments[1].AsInt());
   } else if (name == "fail") {
@@ -67,6 +69,10 @@ struct SessionsWorld::Host {
     options.constants = world.options_.constants;
     SimRandom random(seed + 2);
     for (uint8_t& byte : options.incarnation) byte = static_cast<uint8_t>(1 + random.Below(255));
+    if (world.options_.noted) {
+      note = std::make_unique<runtime::RunningNote>(world.note_.data());
+      options.note = note.get();
+    }
     options.foreign_of = [this](const std::shared_ptr<const vm::Program>&) -> Result<runtime::ForeignCalls*> {
       return static_cast<runtime::ForeignCalls*>(&calls);
     };
@@ -80,6 +86,7 @@ struct SessionsWorld::Host {
     store.Crash();
   }
   const std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+  std::unique_ptr<runtime::RunningNote> note;
   FaultyStore store;
   std::unique_ptr<runtime::FloorStore> floor;
   WorldCalls calls;
@@ -162,6 +169,40 @@ void SessionsWorld::Step() {
   }
   if (random_.Happens(options_.crash_rate)) return Crash();
   RunHost();
+  if (std::exchange(world_.host_ends, false)) Crash();
+}
+
+runtime::DurableSessions* SessionsWorld::HostOfNow() {
+  return host_->sessions.get();
+}
+
+void SessionsWorld::AskAt(int64_t unix_ns, std::string sid, std::string event, std::string json, std::string key,
+                          std::vector<std::string>* replies) {
+  loop_.At(unix_ns, [this, sid, event, json, key, replies] {
+    const auto over = std::make_shared<bool>(false);
+    host_->sessions->Send(sid, event, json, key, 15'000'000'000,
+                          [over, replies](runtime::Served<std::optional<std::string>> answer) {
+                            if (answer.value) replies->push_back(*answer.value);
+                            *over = answer.value.has_value();
+                          });
+    loop_.After(20'000'000'000, [this, over, sid, event, json, key, replies] {
+      if (!*over) AskAt(loop_.now(), sid, event, json, key, replies);
+    });
+  });
+}
+
+std::vector<runtime::LineView> SessionsWorld::ReadLines(const std::string& sid, runtime::LineSort sort, uint64_t page) {
+  std::vector<runtime::LineView> all;
+  std::string cursor;
+  for (;;) {
+    const auto answer =
+        Ask<runtime::LinesAnswer>([&](runtime::DurableSessions& host, runtime::Done<runtime::LinesAnswer> done) {
+          host.Lines(sid, sort, cursor, page, 0, std::move(done));
+        });
+    if (answer.error || answer.value.lines.empty()) return all;
+    all.insert(all.end(), answer.value.lines.begin(), answer.value.lines.end());
+    cursor = answer.value.next;
+  }
 }
 
 void SessionsWorld::Pass(uint64_t virtual_ns) {

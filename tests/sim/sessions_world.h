@@ -11,6 +11,7 @@
 
 #include "core/runtime/durable.h"
 #include "core/runtime/floor_store.h"
+#include "core/runtime/running_note.h"
 #include "tests/sim/faulty_store.h"
 #include "tests/sim/loop.h"
 #include "tests/sim/protocol_watch.h"
@@ -41,10 +42,12 @@ struct World {
   std::map<std::string, uint64_t> last_step;     // by sid/tid: the newest step that has begun
   std::vector<std::string> wrongs;               // what broke a rule, in words
   std::function<void(const std::string&)> note;  // of each beginning; may be empty
+  bool host_ends = false;                        // a step has ended its host
 };
 
 // The functions of the module `w`, with a random time each:
 //   add(a, b)  double(x)  once(x): at most once   fail(x): the error `Broken`   slow(x): up to five seconds
+//   kill(x): ends its host   kill_once(x): the first time that it runs
 class WorldCalls : public runtime::ForeignCalls {
  public:
   WorldCalls(SimLoop& loop, World& world, std::shared_ptr<const vm::Program> program, uint64_t seed)
@@ -70,6 +73,7 @@ struct SessionsOptions {
   bool floor = false;  // the hosts have a store of single records below them
   runtime::record::Constants constants;
   double crash_rate = 0;  // of a host, at each thing that happens
+  bool noted = false;     // what hosts do is noted for the life after
   uint64_t seed = 0;
 };
 
@@ -102,11 +106,30 @@ class SessionsWorld {
   std::string SidOf(const runtime::StartRequest& request);
   // No host dies any more.
   void Calm() { options_.crash_rate = 0; }
+  // Sends as often as it takes to get the reply, later; what came is put into *replies.
+  void AskAt(int64_t unix_ns, std::string sid, std::string event, std::string json, std::string key,
+             std::vector<std::string>* replies);
+  // All lines of a session, read in pages of so many.
+  std::vector<runtime::LineView> ReadLines(const std::string& sid, runtime::LineSort sort, uint64_t page);
+  // Asks one thing of the host of the moment, and again until it is answered.
+  template <typename T>
+  runtime::Served<T> Ask(const std::function<void(runtime::DurableSessions&, runtime::Done<T>)>& ask) {
+    const auto served = std::make_shared<std::optional<runtime::Served<T>>>();
+    while (!served->has_value()) {
+      ask(*HostOfNow(), [served](runtime::Served<T> answer) { *served = std::move(answer); });
+      const int64_t again = loop_.now() + 15'000'000'000;
+      loop_.At(again, [] {});
+      RunHost();
+      while (!served->has_value() && loop_.now() < again) Step();
+    }
+    return std::move(**served);
+  }
   // Lets time pass.
   void Pass(uint64_t virtual_ns);
 
  private:
   struct Host;
+  runtime::DurableSessions* HostOfNow();
   void Boot();
   void Crash();
   void Step();  // one thing of the loop, and what it leads to
@@ -120,6 +143,7 @@ class SessionsWorld {
   ProtocolWatch watch_;
   SimRandom random_;
   std::shared_ptr<const vm::Program> program_;
+  std::vector<char> note_ = std::vector<char>(runtime::RunningNote::kBytes);
   std::unique_ptr<Host> host_;
   std::vector<std::unique_ptr<Host>> dead_;
   uint64_t boots_ = 0;

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/runtime/history.h"
 #include "core/runtime/record_codec.h"
 #include "tests/unit/runtime/record_samples.h"
 
@@ -70,6 +71,33 @@ TEST(RecordGolden, Version1) {
   const SweeperPart part{kRunner, 1'700'000'000'000'000'000, {}};
   EXPECT_TRUE(DecodeSweeperPart(SweeperPartKey(3), Sample("v1-part.bin", Encode(SweeperPartKey(3), part))).value() ==
               part);
+}
+
+// What sessions tell of themselves, how they began, and what they replied.
+TEST(RecordGolden, Version1Told) {
+  History history;
+  uint64_t last_us = 0;
+  AppendHistory(&history.entries, &last_us, {1'700'000'000'000'000'000, Happened::kStarted, "0", 0, "main"});
+  AppendHistory(&history.entries, &last_us, {1'700'000'000'000'250'000, Happened::kStepBegun, "0.3", 5, "charge"});
+  const Key history_key = HistoryKey(kSid, 2);
+  EXPECT_TRUE(DecodeHistory(history_key, Sample("v1-history.bin", Encode(history_key, history))).value() == history);
+  const Reply reply{Content::Of("value"), {}};
+  const Key reply_key = ReplyKey(kSid, ReplyId("ask", "key"));
+  EXPECT_TRUE(DecodeReply(reply_key, Sample("v1-reply.bin", Encode(reply_key, reply))).value() == reply);
+  Start start;
+  start.function = Content::Of("function");
+  start.arguments = Content::Of("arguments");
+  const Key start_key = StartKey(kSid);
+  EXPECT_TRUE(DecodeStart(start_key, Sample("v1-start.bin", Encode(start_key, start))).value() == start);
+
+  Session session = WaitingSession();
+  session.main.attempts = 2;
+  session.main.lines = {{LineKind::kOutput, 0, 1, "a line", "0.3", {}}};
+  session.history = history.entries;
+  session.history_pieces = 2;
+  session.replied = {std::string(kReplyIdBytes, 'r')};
+  const Key key = SessionKey(kSid);
+  EXPECT_TRUE(DecodeSession(key, Sample("v1-session-told.bin", Encode(key, session))).value() == session);
 }
 
 // The hexadecimal digits before " |" in the document's table are the bytes of the sample.
