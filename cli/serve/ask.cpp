@@ -12,7 +12,8 @@ using vm::Value;
 
 constexpr uint64_t kReturnNs = 30 * kSecondNs;  // a host that was there may be gone so long
 constexpr auto kRetryPause = std::chrono::milliseconds(250);
-constexpr uint64_t kStreamSilenceNs = 60 * kSecondNs;  // it says something every 15 s
+constexpr uint64_t kDeleteSilenceNs = 600 * kSecondNs;  // who deletes looks first whether it is used
+constexpr uint64_t kStreamSilenceNs = 60 * kSecondNs;   // it says something every 15 s
 
 uint64_t Now() {
   return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -171,6 +172,14 @@ std::optional<Value> Ask::PostSlowly(const std::string& target, const std::strin
   request.headers.emplace_back("Content-Type", "application/json");
   if (!key.empty()) request.headers.emplace_back("Idempotency-Key", key);
   return Carry(std::move(request), !key.empty());
+}
+
+std::optional<Value> Ask::Delete(const std::string& target) {
+  HttpRequest request;
+  request.method = "DELETE";
+  request.target = target;
+  request.silence_ns_max = kDeleteSilenceNs;
+  return Carry(std::move(request), false);
 }
 
 bool Ask::Follow(const std::string& target, const std::function<bool(const Value&)>& on_item) {

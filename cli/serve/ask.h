@@ -25,6 +25,7 @@ class Ask {
   // The answer's JSON; nullopt: failed, which has been reported, and code() says how. Statuses below 300 are answers.
   std::optional<vm::Value> Get(const std::string& target);
   std::optional<vm::Value> Post(const std::string& target, const std::string& json, const std::string& key = "");
+  std::optional<vm::Value> Delete(const std::string& target);
   // The same, waiting up to silence_ns for the answer.
   std::optional<vm::Value> GetSlowly(const std::string& target, uint64_t silence_ns);
   std::optional<vm::Value> PostSlowly(const std::string& target, const std::string& json, const std::string& key,

@@ -25,6 +25,15 @@ std::string Text(const YAML::Node& node, const std::string& key) {
   return node.Scalar();
 }
 
+// A path that stays in the project's folder.
+std::string Inside(const YAML::Node& node, const std::string& key) {
+  const fs::path path = fs::path(Text(node, key)).lexically_normal();
+  std::string text = path.string();
+  while (text.ends_with('/')) text.pop_back();
+  if (!text.empty() && path.is_relative() && *path.begin() != "..") return text;
+  throw Wrong{node.Mark(), "python." + key + " lies in the project's folder", "write a relative path without .."};
+}
+
 uint64_t Count(const YAML::Node& node, const std::string& key, uint64_t most) {
   uint64_t value = 0;
   if (node.IsScalar() && YAML::convert<uint64_t>::decode(node, value) && value >= 1 && value <= most &&
@@ -89,9 +98,10 @@ ProjectConfig Read(const YAML::Node& root) {
         throw Wrong{entry.second.Mark(), "python is a mapping", "write interpreter: PATH below it"};
       }
       for (const auto& part : entry.second) {
-        if (Text(part.first, "a key of python") == "interpreter") {
-          config.interpreter = Text(part.second, "interpreter");
-        }
+        const std::string name = Text(part.first, "a key of python");
+        if (name == "interpreter") config.interpreter = Text(part.second, "interpreter");
+        if (name == "source") config.python_source = Inside(part.second, "source");
+        if (name == "requirements") config.python_requirements = Inside(part.second, "requirements");
       }
     }
   }

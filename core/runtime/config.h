@@ -10,10 +10,12 @@
 namespace teal::runtime {
 
 struct ProjectConfig {
-  std::string folder;       // absolute; where teal.yaml stands
-  std::string name;         // empty: not given
-  std::string main;         // the program, relative to `folder`; empty: not given
-  std::string interpreter;  // python.interpreter as written; empty: not given
+  std::string folder;               // absolute; where teal.yaml stands
+  std::string name;                 // empty: not given
+  std::string main;                 // the program, relative to `folder`; empty: not given
+  std::string interpreter;          // python.interpreter as written; empty: not given
+  std::string python_source;        // python.source: the folder of the code, relative to `folder`; empty: not given
+  std::string python_requirements;  // python.requirements: a file, relative to `folder`; empty: not given
   Limits limits;
 };
 

@@ -19,6 +19,9 @@ struct StartBody {
 // Of POST /sessions. 400 with line and column for what is no JSON, with the nearest name for an unknown field.
 std::variant<StartBody, Answer> ReadStart(std::string_view body);
 
+// Of POST /programs: {"name","executable","package"?,"activate"?}, the two in Base64.
+std::variant<runtime::NewProgram, Answer> ReadProgram(std::string_view body);
+
 // The value of an event, as JSON. content_type: JSON, or nothing said: JSON, nothing is null; text/…: a string; other
 // bytes: their Base64.
 std::variant<std::string, Answer> ReadEvent(std::string_view content_type, std::string_view body);

@@ -23,6 +23,9 @@ const std::vector<Known>& KnownRoutes() {
       {Method::kGet, "ready", Action::kReady, {}},
       {Method::kGet, "metrics", Action::kMetrics, {}},
       {Method::kGet, "programs", Action::kPrograms, {}},
+      {Method::kPost, "programs", Action::kAddProgram, {}},
+      {Method::kPost, "programs/{}/activate", Action::kActivateProgram, {}},
+      {Method::kDelete, "programs/{}", Action::kRemoveProgram, {}},
       {Method::kPost, "sessions", Action::kStart, {}},
       {Method::kGet, "sessions", Action::kList, {"status", "label", "since", "limit", "cursor"}},
       {Method::kGet, "sessions/{}", Action::kGet, {}},
@@ -130,10 +133,10 @@ std::variant<Route, Answer> RouteOf(Method method, std::string_view target) {
   }
   if (other_method) {
     return ErrorAnswer(404, "not_found", "this path does not take this method",
-                       "reading is GET, starting, sending and changing is POST");
+                       "reading is GET, starting, sending and changing is POST, removing is DELETE");
   }
   const std::string_view first = PartsOf(path, '/').front();
-  if (first == "triggers" || first == "dead" || first == "programs" || path.ends_with("/rerun")) {
+  if (first == "triggers" || first == "dead" || path.ends_with("/rerun")) {
     return ErrorAnswer(404, "not_found", "this version of the host has no such request", "see docs/control-api.md");
   }
   return ErrorAnswer(404, "not_found", "there is nothing at this path", "see docs/control-api.md");
@@ -148,6 +151,10 @@ Role RoleFor(Action action) {
     case Action::kPause:
     case Action::kResume:
       return Role::kOperate;
+    case Action::kAddProgram:
+    case Action::kActivateProgram:
+    case Action::kRemoveProgram:
+      return Role::kAdmin;
     default:
       return Role::kRead;
   }

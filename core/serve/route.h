@@ -19,6 +19,9 @@ enum class Action : uint8_t {
   kReady,
   kMetrics,
   kPrograms,
+  kAddProgram,
+  kActivateProgram,
+  kRemoveProgram,
   kStart,
   kList,
   kGet,
@@ -37,7 +40,7 @@ enum class Action : uint8_t {
 
 struct Route {
   Action action = Action::kHealth;
-  std::string sid;
+  std::string sid;                                         // of a program: its hash
   std::string event;                                       // kSend
   std::vector<std::pair<std::string, std::string>> query;  // in the order of the request, decoded
 };

@@ -67,8 +67,8 @@ struct SessionsWorld::Host {
     options.constants = world.options_.constants;
     SimRandom random(seed + 2);
     for (uint8_t& byte : options.incarnation) byte = static_cast<uint8_t>(1 + random.Below(255));
-    options.foreign_of = [this](const std::shared_ptr<const vm::Program>&) -> Result<runtime::ForeignCalls*> {
-      return static_cast<runtime::ForeignCalls*>(&calls);
+    options.foreign_of = [this](const runtime::ForeignNeed&, const auto& done) {
+      done(static_cast<runtime::ForeignCalls*>(&calls));
     };
     sessions = std::make_unique<runtime::DurableSessions>(options);
   }
@@ -132,7 +132,7 @@ const runtime::StoreCounters& SessionsWorld::store_counters() const {
 void SessionsWorld::Boot() {
   host_ = std::make_unique<Host>(*this, options_.seed * 1'000'003 + ++boots_ * 17);
   wake_at_ = INT64_MAX;
-  host_->sessions->ActivateSoon("main.tl", options_.executable, [](const Status&) {});
+  host_->sessions->ActivateSoon({"main.tl", options_.executable, std::nullopt, true}, [](const Status&) {});
   RunHost();
 }
 
