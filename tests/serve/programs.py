@@ -231,7 +231,7 @@ def add(case, build):
                 expect(h.teal("versions", "add", "--activate"), 2, "", "greeting")
                 with open(lock, "w", encoding="utf-8") as file:
                     file.write(f"--no-index\n--find-links {wheels}\ngreeting==1.0\n")
-                expect(h.teal("versions", "add", "--activate"), 0)
+                expect(h.teal("versions", "add", "--activate", timeout=600), 0)
                 expect(h.teal("invoke", "main"), 0, '"hello from the wheel"\n')
                 shutil.rmtree(wheels)
                 os.makedirs(wheels)
