@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core/base/sha256.h"
 #include "core/host/json.h"
 
 namespace teal::serve_test {
