@@ -6,10 +6,9 @@
 namespace teal::cli {
 namespace {
 
-constexpr const char* kNames[] = {"serve",     "start",  "invoke", "wait",    "result", "sessions",
-                                  "inspect",   "stdout", "logs",   "history", "send",   "cancel",
-                                  "terminate", "pause",  "resume", "keys",    "doctor", "dev",
-                                  "versions"};
+constexpr const char* kNames[] = {"serve",  "start", "invoke",  "wait", "result",  "sessions",  "inspect",
+                                  "stdout", "logs",  "history", "send", "cancel",  "terminate", "pause",
+                                  "resume", "keys",  "doctor",  "dev",  "versions"};
 
 void AddServing(CLI::App* serve, HostFlags* flags) {
   serve->add_option("FILE", flags->file, "the program; else `main` of teal.yaml");
