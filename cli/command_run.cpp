@@ -132,7 +132,7 @@ int Run(const Globals& globals, const RunFlags& flags) {
   StderrNotes notes;
   std::unique_ptr<runtime::PythonCalls> python;
   if (!loaded.program->imports().empty()) {
-    python = LoadPython(globals, loaded, &output, &notes);
+    python = LoadPython(globals, loaded, PlaceInProject(loaded.config), &output, &notes);
     if (python == nullptr) return kExitUsage;
   }
   runtime::RealClock clock;

@@ -148,7 +148,7 @@ int RunFile(const Globals& globals, const std::string& file, bool optimize, Tota
   RoutedSink routed(&stray);
   std::unique_ptr<runtime::PythonCalls> python;
   if (!tests.empty() && NeedsPython(fakes)) {
-    python = LoadPython(globals, loaded, &routed, &notes);
+    python = LoadPython(globals, loaded, PlaceInProject(loaded.config), &routed, &notes);
     if (python == nullptr) return kExitUsage;
   }
   for (const auto& [line, function] : tests) {

@@ -8,13 +8,9 @@ namespace {
 
 constexpr const char* kNames[] = {"serve",  "start", "invoke",  "wait",  "result", "sessions",  "inspect",
                                   "stdout", "logs",  "history", "send",  "cancel", "terminate", "pause",
-                                  "resume", "keys",  "doctor",  "rerun", "dead"};
+                                  "resume", "keys",  "doctor",  "rerun", "dead",   "dev",       "versions"};
 
-void AddServe(CLI::App& app, HostFlags* flags) {
-  CLI::App* serve = app.add_subcommand("serve", "run a host: durable sessions and the control API");
-  serve->footer(
-      "Example: teal serve service.tl --port 8787\nPrints `ready URL` when it is ready. SIGTERM lets what is under way "
-      "end, a second stops at once; both lose nothing.");
+void AddServing(CLI::App* serve, HostFlags* flags) {
   serve->add_option("FILE", flags->file, "the program; else `main` of teal.yaml");
   CLI::Option* const listen = serve->add_option("--listen", flags->listen, "address:port; 127.0.0.1:8787 if left out");
   serve->add_option("--port", flags->port, "the same on 127.0.0.1; 0: a free one")
@@ -28,6 +24,43 @@ void AddServe(CLI::App& app, HostFlags* flags) {
   key->needs(certificate);
   serve->add_option("--allow-host", flags->allowed_hosts, "a name by which the host may be asked; may be repeated")
       ->allow_extra_args(false);
+}
+
+void AddServe(CLI::App& app, HostFlags* flags) {
+  CLI::App* serve = app.add_subcommand("serve", "run a host: durable sessions and the control API");
+  serve->footer(
+      "Example: teal serve service.tl --port 8787\nPrints `ready URL` when it is ready. Without a program, the one "
+      "that "
+      "was activated last goes on. SIGTERM lets what is under way end, a second stops at once; both lose nothing.");
+  AddServing(serve, flags);
+  serve->add_flag("--empty", flags->empty, "begin also if no program was ever activated: one is added later");
+  CLI::App* dev = app.add_subcommand("dev", "serve, and take what you write: program and Python are loaded anew");
+  dev->footer(
+      "Example: teal dev service.tl\nSessions keep the version they began with; what does not compile changes "
+      "nothing.");
+  AddServing(dev, flags);
+  dev->add_flag("--debug", flags->debug, "let a Python debugger attach (not in this version)");
+  dev->add_flag("--time-skip", flags->time_skip, "skip the time that sessions sleep (not in this version)");
+}
+
+void AddVersions(CLI::App& app, HostFlags* flags) {
+  CLI::App* versions = app.add_subcommand("versions", "the programs of a host, and which sessions keep which");
+  versions->footer(
+      "Example: teal versions activate 3f9a1c\nA version is the program and its Python code. Of a hash its first "
+      "digits "
+      "are enough. Activating an older one is rolling back: new sessions take it, others keep theirs.");
+  versions->require_subcommand(0, 1);
+  versions->add_subcommand("list", "all, the newest first; the same without a word")->fallthrough();
+  CLI::App* add = versions->add_subcommand("add", "compile a program here and send it, with its Python code");
+  add->fallthrough();
+  add->add_option("FILE", flags->file, "the program; else `main` of teal.yaml");
+  add->add_flag("--activate", flags->activate, "let new sessions take it");
+  CLI::App* activate = versions->add_subcommand("activate", "let new sessions take this version");
+  CLI::App* remove = versions->add_subcommand("remove", "remove a version that no session uses");
+  for (CLI::App* one : {activate, remove}) {
+    one->fallthrough();
+    one->add_option("HASH", flags->hash, "the version's hash, or its first digits")->required();
+  }
 }
 
 void AddStarts(CLI::App& app, HostFlags* flags) {
@@ -123,6 +156,7 @@ void AddHostCommands(CLI::App& app, HostFlags* flags) {
   AddStarts(app, flags);
   AddReading(app, flags);
   AddChanging(app, flags);
+  AddVersions(app, flags);
 }
 
 bool IsHostCommand(const std::string& name) {

@@ -23,6 +23,13 @@ struct HostFlags {
   std::string tls_key;
   std::vector<std::string> allowed_hosts;
   std::string file;
+  bool empty = false;
+  // dev
+  bool debug = false;
+  bool time_skip = false;
+  // versions
+  std::string hash;
+  bool activate = false;
   // start, invoke
   std::string function;
   std::vector<std::string> arguments;

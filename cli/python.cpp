@@ -29,20 +29,38 @@ lang::Diagnostic DiagnosticOf(const LoadedProgram& loaded, const runtime::Worker
   return diagnostic;
 }
 
+// In all texts of a failure, the project's folder for the copy that was loaded.
+void TellProject(const std::string& copy, const std::string& project, runtime::WorkerLoadFailure* failure) {
+  for (std::string* text : {&failure->message, &failure->hint, &failure->file, &failure->traceback}) {
+    for (size_t at = text->find(copy); at != std::string::npos; at = text->find(copy, at + project.size())) {
+      text->replace(at, copy.size(), project);
+    }
+  }
+}
+
 }  // namespace
 
+PythonPlace PlaceInProject(const runtime::ProjectConfig& config) {
+  return {runtime::InterpreterOf(config.interpreter, config.folder), config.folder};
+}
+
 std::unique_ptr<runtime::PythonCalls> LoadPython(const Globals& globals, const LoadedProgram& loaded,
-                                                 runtime::OutputSink* output, runtime::ForeignNotes* notes) {
-  const std::string interpreter = runtime::InterpreterOf(loaded.config.interpreter, loaded.config.folder);
-  auto calls = std::make_unique<runtime::PythonCalls>(loaded.program, interpreter, loaded.config.folder, output, notes);
+                                                 const PythonPlace& place, runtime::OutputSink* output,
+                                                 runtime::ForeignNotes* notes) {
+  auto calls = std::make_unique<runtime::PythonCalls>(loaded.program, place.interpreter, place.folder, output, notes);
+  const bool is_copy = place.folder != loaded.config.folder;
+  if (is_copy) calls->TellFilesWithoutFolder();
   Result<runtime::WorkerLoadReport> report = calls->Load();
   if (!report.ok()) {
     ReportError(globals, report.failure().message,
-                "the interpreter is " + interpreter + "; set python.interpreter in teal.yaml to another");
+                "the interpreter is " + place.interpreter + "; set python.interpreter in teal.yaml to another");
     return nullptr;
   }
   if (report->failures.empty()) return calls;
   std::vector<lang::Diagnostic> diagnostics;
+  for (runtime::WorkerLoadFailure& failure : report->failures) {
+    if (is_copy) TellProject(place.folder, loaded.config.folder, &failure);
+  }
   for (const runtime::WorkerLoadFailure& failure : report->failures) {
     diagnostics.push_back(DiagnosticOf(loaded, failure));
   }

@@ -12,7 +12,8 @@ using vm::Value;
 
 constexpr uint64_t kReturnNs = 30 * kSecondNs;  // a host that was there may be gone so long
 constexpr auto kRetryPause = std::chrono::milliseconds(250);
-constexpr uint64_t kStreamSilenceNs = 60 * kSecondNs;  // it says something every 15 s
+constexpr uint64_t kDeleteSilenceNs = 600 * kSecondNs;  // who deletes looks first whether it is used
+constexpr uint64_t kStreamSilenceNs = 60 * kSecondNs;   // it says something every 15 s
 
 uint64_t Now() {
   return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -177,6 +178,7 @@ std::optional<Value> Ask::Delete(const std::string& target) {
   HttpRequest request;
   request.method = "DELETE";
   request.target = target;
+  request.silence_ns_max = kDeleteSilenceNs;
   return Carry(std::move(request), false);
 }
 

@@ -14,6 +14,7 @@
 #include "cli/serve/keys_command.h"
 #include "cli/serve/run_command.h"
 #include "cli/serve/serve_command.h"
+#include "cli/serve/versions_command.h"
 
 namespace teal::cli {
 namespace {
@@ -44,16 +45,21 @@ int Main(std::vector<std::string> words) {
     return kExitUsage;
   }
   for (std::string* word :
-       {&flags.sid, &flags.event, &flags.function, &flags.file, &flags.name, &flags.id, &flags.from})
+       {&flags.sid, &flags.event, &flags.function, &flags.file, &flags.name, &flags.id, &flags.from, &flags.hash})
     Unmark(word);
   CLI::App* const chosen = app.get_subcommands().front();
   if (chosen->get_name() == "run") {
     Unmark(&run_flags.file);
     return RunKept(globals, run_flags);
   }
-  if (chosen->get_name() == "serve") return Serve(globals, flags);
   if (chosen->get_name() == "doctor") return Doctor(globals, flags);
   if (chosen->get_name() == "dead") flags.action = chosen->get_subcommands().front()->get_name();
+  if (chosen->get_name() == "serve") return Serve(globals, flags, false);
+  if (chosen->get_name() == "dev") return Serve(globals, flags, true);
+  if (chosen->get_name() == "versions") {
+    const std::vector<CLI::App*> parts = chosen->get_subcommands();
+    return Versions(globals, flags, parts.empty() ? "list" : parts.front()->get_name());
+  }
   if (chosen->get_name() == "keys") return Keys(globals, flags, chosen->get_subcommands().front()->get_name());
   return AskHost(globals, flags, chosen->get_name());
 }

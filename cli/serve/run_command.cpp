@@ -161,8 +161,12 @@ int RunKept(const Globals& globals, const RunFlags& flags) {
   });
   int code = kExitDone;
   const std::unique_ptr<HostedSessions> sessions =
-      OpenSessions(globals, loaded, name, data, Serving::kOneSession, &code);
+      OpenSessions(globals, loaded.config, data, Serving::kOneSession, &code);
   if (sessions == nullptr) return code;
+  if (loaded.program != nullptr) {
+    if (code = sessions->Use(loaded, name, nullptr); code != kExitDone) return code;
+  }
+  sessions->Begin();
   SessionService& service = sessions->service();
 
   Shown shown;

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/program.h"
 #include "cli/serve/place.h"
+#include "cli/serve/reload.h"
 #include "cli/serve/wiring.h"
 #include "core/host/file.h"
 #include "core/serve/server.h"
@@ -23,23 +25,35 @@
 namespace teal::cli {
 namespace {
 
-constexpr uint32_t kOtherDescriptors = 512;  // files of the store, workers
+constexpr auto kLookEvery = std::chrono::milliseconds(300);  // teal dev, for changes
+constexpr uint32_t kOtherDescriptors = 512;                  // files of the store, workers
 
 int Refuse(const Globals& globals, const Failure& failure) {
   ReportError(globals, failure.message, "");
   return failure.code == FailureCode::kUnavailable ? kExitUnreachable : kExitUsage;
 }
 
-// The program to serve; empty: reported.
-std::string ProgramFile(const Globals& globals, const HostFlags& flags) {
-  if (!flags.file.empty()) return flags.file;
+int NoProgram(const Globals& globals) {
+  ReportError(
+      globals, "which program?",
+      "name it, as in teal serve service.tl, or write main: service.tl into teal.yaml; teal serve --empty begins "
+      "without one");
+  return kExitUsage;
+}
+
+// The program to serve, and the project's config. An exit code; *file empty: the program that was activated last.
+int FindProgram(const Globals& globals, const HostFlags& flags, bool reloads, std::string* file,
+                runtime::ProjectConfig* config) {
+  *file = flags.file;
+  if (!file->empty()) return kExitDone;
   const std::string project = ProjectFolder(globals);
-  runtime::ProjectConfig config;
-  if (!LoadConfig(globals, project + "/" + runtime::kConfigFileName, &config)) return "";
-  if (!config.main.empty()) return config.folder + "/" + config.main;
-  ReportError(globals, "which program?",
-              "name it, as in teal serve service.tl, or write main: service.tl into teal.yaml");
-  return "";
+  if (!LoadConfig(globals, project + "/" + runtime::kConfigFileName, config)) return kExitUsage;
+  if (!config->main.empty()) *file = config->folder + "/" + config->main;
+  if (!file->empty() || flags.empty) return kExitDone;
+  std::error_code error;
+  const std::string data = flags.data.empty() ? DataFolder(project) : host::AbsolutePath(flags.data);
+  if (!reloads && std::filesystem::exists(data + "/store", error)) return kExitDone;
+  return NoProgram(globals);
 }
 
 bool ReadListen(const Globals& globals, const HostFlags& flags, serve::ServerOptions* options) {
@@ -88,6 +102,11 @@ class StopSignal {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return come_; });
   }
+  // True: it has come.
+  bool WaitFor(std::chrono::milliseconds time) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, time, [this] { return come_; });
+  }
 
  private:
   void On(int times) {
@@ -110,17 +129,24 @@ class StopSignal {
 
 }  // namespace
 
-int Serve(const Globals& globals, const HostFlags& flags) {
+int Serve(const Globals& globals, const HostFlags& flags, bool reloads) {
+  if (flags.debug || flags.time_skip) {
+    ReportError(globals, std::string(flags.debug ? "--debug" : "--time-skip") + " is not in this version",
+                "leave it out");
+    return kExitUsage;
+  }
   serve::ServerOptions options;
   if (!ReadListen(globals, flags, &options)) return kExitUsage;
   options.tls_certificate_file = flags.tls_certificate;
   options.tls_key_file = flags.tls_key;
   options.allowed_hosts = flags.allowed_hosts;
   FitToDescriptors(&options.limits);
-  const std::string file = ProgramFile(globals, flags);
-  if (file.empty()) return kExitUsage;
+  std::string file;
   LoadedProgram loaded;
-  if (const int code = LoadProgram(globals, file, &loaded); code != kExitDone) return code;
+  if (const int code = FindProgram(globals, flags, reloads, &file, &loaded.config); code != kExitDone) return code;
+  if (!file.empty()) {
+    if (const int code = LoadProgram(globals, file, &loaded); code != kExitDone) return code;
+  }
 
   const std::string project = loaded.config.folder;
   const std::string data = flags.data.empty() ? DataFolder(project) : host::AbsolutePath(flags.data);
@@ -134,9 +160,17 @@ int Serve(const Globals& globals, const HostFlags& flags) {
   ::signal(SIGPIPE, SIG_IGN);
   StopSignal stop(project);  // before any other thread is there
   int code = kExitDone;
-  const std::string name = std::filesystem::path(file).filename().string();
-  const std::unique_ptr<HostedSessions> sessions = OpenSessions(globals, loaded, name, data, Serving::kAll, &code);
+  const runtime::ProjectConfig config = loaded.config;
+  const std::unique_ptr<HostedSessions> sessions = OpenSessions(globals, config, data, Serving::kAll, &code);
   if (sessions == nullptr) return code;
+  Reloader reloader(globals, file, sessions.get());
+  if (!file.empty()) {
+    code = reloader.Begin(std::move(loaded));
+    if (code != kExitDone) return code;
+  } else if (const Status newest = sessions->UseNewest(); !newest) {
+    if (newest.failure().code != FailureCode::kNotFound) return Refuse(globals, newest.failure());
+    if (!flags.empty) return NoProgram(globals);
+  }
   Result<std::unique_ptr<serve::Server>> server =
       serve::Server::Start(std::move(options), &sessions->service(), keys.value().get());
   if (!server) {
@@ -149,6 +183,9 @@ int Serve(const Globals& globals, const HostFlags& flags) {
     return Refuse(globals, written.failure());
   }
   WriteAll(STDOUT_FILENO, "ready " + server.value()->Url() + "\n");
+  if (reloads) {
+    while (!stop.WaitFor(kLookEvery)) reloader.Look();
+  }
   stop.Wait();
   sessions->WillStop();
   if (!globals.quiet)

@@ -1,4 +1,4 @@
-// teal serve: the host of one machine.
+// teal serve and teal dev: the host of one machine.
 #pragma once
 
 #include "cli/globals.h"
@@ -6,6 +6,7 @@
 
 namespace teal::cli {
 
-int Serve(const Globals& globals, const HostFlags& flags);
+// reloads: it looks for changes of the program and its Python code, and takes them.
+int Serve(const Globals& globals, const HostFlags& flags, bool reloads);
 
 }  // namespace teal::cli

@@ -5,13 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <map>
-#include <mutex>
+#include <future>
 #include <thread>
-#include <vector>
 
 #include "cli/output.h"
-#include "cli/python.h"
+#include "cli/serve/python_host.h"
 #include "core/host/file.h"
 #include "core/host/instance.h"
 #include "core/host/json.h"
@@ -21,12 +19,12 @@
 #include "core/runtime/durable.h"
 #include "core/runtime/floor_store.h"
 #include "core/runtime/memory_store.h"
+#include "core/runtime/package.h"
 #include "core/runtime/running_note.h"
+#include "core/serve/package_source.h"
 
 namespace teal::cli {
 namespace {
-
-using runtime::ForeignCalls;
 
 constexpr char kMemoryPlugin[] = "local";
 constexpr char kStoreFolder[] = "/store";
@@ -34,7 +32,11 @@ constexpr char kNoteFile[] = "/running";  // what it is doing, for the life afte
 
 class LocalSessions : public HostedSessions {
  public:
-  LocalSessions(const Globals& globals, const LoadedProgram& loaded) : globals_(globals), loaded_(loaded) {}
+  LocalSessions(const Globals& globals, const runtime::ProjectConfig& config, const std::string& data)
+      : globals_(globals),
+        config_(config),
+        data_(data),
+        python_(data, runtime::InterpreterOf(config.interpreter, config.folder)) {}
   ~LocalSessions() override {
     Stop();
     floor_.reset();
@@ -42,11 +44,14 @@ class LocalSessions : public HostedSessions {
   }
 
   // kExitDone, or reported.
-  int Open(const std::string& name, const std::string& data, Serving serving);
+  int Open(Serving serving);
   runtime::SessionService& service() override { return *sessions_; }
   void WillStop() override {
     if (note_ != nullptr) note_->WillEnd();
   }
+  void Begin() override;
+  int Use(const LoadedProgram& loaded, const std::string& name, std::string* hash) override;
+  Status UseNewest() override;
   void Stop() override;
 
  private:
@@ -55,11 +60,11 @@ class LocalSessions : public HostedSessions {
     return code;
   }
   Status OpenNote(const std::string& data);
-  Result<std::unique_ptr<host::Instance>> OpenMemory(const std::string& data);
-  Result<ForeignCalls*> ForeignOf(const std::shared_ptr<const vm::Program>& program);
+  Result<std::unique_ptr<host::Instance>> OpenMemory();
 
   const Globals& globals_;
-  const LoadedProgram& loaded_;
+  const runtime::ProjectConfig& config_;
+  const std::string data_;
   // In the order in which they are made; each uses those before it.
   std::unique_ptr<host::Services> services_;
   std::unique_ptr<host::Instance> memory_;
@@ -67,16 +72,15 @@ class LocalSessions : public HostedSessions {
   std::unique_ptr<runtime::FloorStore> floor_;  // where the memory cannot commit a whole session at once
   std::unique_ptr<runtime::RunningNote> note_;  // its file stays mapped until the process ends
   runtime::RealClock clock_;
-  std::mutex mutex_;
-  std::map<Sha256, std::unique_ptr<runtime::PythonCalls>> python_;  // by program; guarded by mutex_
+  PythonHost python_;
   std::unique_ptr<runtime::DurableSessions> sessions_;
   std::thread thread_;
 };
 
-Result<std::unique_ptr<host::Instance>> LocalSessions::OpenMemory(const std::string& data) {
+Result<std::unique_ptr<host::Instance>> LocalSessions::OpenMemory() {
   host::SearchOptions search;
   search.flags = globals_.plugins;
-  search.project_folder = loaded_.config.folder;
+  search.project_folder = config_.folder;
   const Result<host::FoundPlugin> found = host::FindPlugin(kMemoryPlugin, host::SearchPath(search));
   if (!found) return found.failure();
   host::TrustStore trust;
@@ -96,7 +100,7 @@ Result<std::unique_ptr<host::Instance>> LocalSessions::OpenMemory(const std::str
   services.log = std::move(*made);
   services_ = std::make_unique<host::Services>(std::move(services));
   host::InstanceOptions options;
-  options.config_json = host::ToText({{"path", data + kStoreFolder}});
+  options.config_json = host::ToText({{"path", data_ + kStoreFolder}});
   options.services = services_.get();
   return host::Instance::Open(*plugin.value(), options);
 }
@@ -117,31 +121,13 @@ Status LocalSessions::OpenNote(const std::string& data) {
   return Unit{};
 }
 
-// Called on the host's thread, and once before it is there.
-Result<ForeignCalls*> LocalSessions::ForeignOf(const std::shared_ptr<const vm::Program>& program) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  std::unique_ptr<runtime::PythonCalls>& calls = python_[program->hash()];
-  if (calls != nullptr) return calls.get();
-  const std::string interpreter = runtime::InterpreterOf(loaded_.config.interpreter, loaded_.config.folder);
-  auto made = std::make_unique<runtime::PythonCalls>(program, interpreter, loaded_.config.folder, sessions_.get(),
-                                                     sessions_.get());
-  const Result<runtime::WorkerLoadReport> report = made->Load();
-  if (!report) return report.failure();
-  if (!report.value().failures.empty()) {
-    const runtime::WorkerLoadFailure& first = report.value().failures.front();
-    return Fail(FailureCode::kUnavailable, "the Python of the program cannot be loaded: " + first.message);
-  }
-  calls = std::move(made);
-  return calls.get();
-}
-
-int LocalSessions::Open(const std::string& name, const std::string& data, Serving serving) {
-  Result<std::unique_ptr<host::Instance>> memory = OpenMemory(data);
+int LocalSessions::Open(Serving serving) {
+  Result<std::unique_ptr<host::Instance>> memory = OpenMemory();
   if (!memory) return Refuse(memory.failure(), kExitUsage);
   memory_ = std::move(*memory);
   store_ = std::make_unique<runtime::MemoryStore>(memory_->memory(), memory_->handle());
   if (serving == Serving::kAll) {
-    if (const Status noted = OpenNote(data); !noted) return Refuse(noted.failure(), kExitUsage);
+    if (const Status noted = OpenNote(data_); !noted) return Refuse(noted.failure(), kExitUsage);
   }
   runtime::DurableOptions options;
   options.note = note_.get();
@@ -151,45 +137,70 @@ int LocalSessions::Open(const std::string& name, const std::string& data, Servin
     options.store = floor_.get();
   }
   options.clock = &clock_;
-  options.limits = loaded_.config.limits;
+  options.limits = config_.limits;
   options.sweeps = serving == Serving::kAll;
   options.log = [](const std::string& line) { WriteAll(STDERR_FILENO, "teal: " + line + "\n"); };
   if (::getentropy(options.incarnation.data(), options.incarnation.size()) != 0) {
     return Refuse(Fail(FailureCode::kUnavailable, "the system gives no random numbers: " + host::ErrnoText(errno)),
                   kExitUsage);
   }
-  options.foreign_of = [this](const std::shared_ptr<const vm::Program>& program) { return ForeignOf(program); };
+  options.foreign_of = [this](runtime::ForeignNeed need, auto done) { python_.Find(std::move(need), std::move(done)); };
+  options.foreign_gone = [this](const Sha256& id, std::optional<Sha256> package) { python_.Forget(id, package); };
   sessions_ = std::make_unique<runtime::DurableSessions>(std::move(options));
-  if (loaded_.program != nullptr && !loaded_.program->imports().empty()) {
-    std::unique_ptr<runtime::PythonCalls> calls = LoadPython(globals_, loaded_, sessions_.get(), sessions_.get());
-    if (calls == nullptr) return kExitUsage;
-    python_[loaded_.program->hash()] = std::move(calls);
+  python_.SetSinks(sessions_.get(), sessions_.get());
+  return kExitDone;
+}
+
+void LocalSessions::Begin() {
+  if (!thread_.joinable()) thread_ = std::thread([this] { sessions_->Run(); });
+}
+
+int LocalSessions::Use(const LoadedProgram& loaded, const std::string& name, std::string* hash) {
+  runtime::NewProgram program{name, loaded.compiled.executable, std::nullopt, true};
+  Sha256 package{};
+  if (!loaded.program->imports().empty()) {
+    Result<runtime::Package> collected = serve::CollectPackage(serve::SourceOf(loaded.config, *loaded.program));
+    if (!collected) return Refuse(collected.failure(), kExitUsage);
+    Result<std::string> bytes = runtime::EncodePackage(std::move(*collected));
+    if (!bytes) return Refuse(bytes.failure(), kExitUsage);
+    package = Sha256Of(*bytes);
+    program.package = std::move(*bytes);
   }
-  thread_ = std::thread([this] { sessions_->Run(); });
-  if (loaded_.program == nullptr) return kExitDone;
-  const Status active = sessions_->Activate(name, loaded_.compiled.executable);
-  return active ? static_cast<int>(kExitDone) : Refuse(active.failure(), kExitUsage);
+  const Sha256 id = runtime::record::ProgramId(Sha256Of(program.executable), package);
+  if (program.package) {
+    if (const int code = python_.LoadProject(globals_, loaded, id, *program.package); code != kExitDone) return code;
+  }
+  Begin();
+  std::promise<Status> done;
+  sessions_->ActivateSoon(std::move(program), [&done](const Status& status) { done.set_value(status); });
+  const Status active = done.get_future().get();
+  if (!active) return Refuse(active.failure(), kExitUsage);
+  if (hash != nullptr) *hash = Hex(id);
+  return kExitDone;
+}
+
+Status LocalSessions::UseNewest() {
+  Begin();
+  std::promise<Status> done;
+  sessions_->ActivateNewest([&done](const Status& status) { done.set_value(status); });
+  return done.get_future().get();
 }
 
 void LocalSessions::Stop() {
-  if (!thread_.joinable()) return;
-  WillStop();
-  sessions_->Stop();
-  thread_.join();
-  // They write into the sessions, which use them.
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (const auto& [id, calls] : python_) {
-    if (calls != nullptr) calls->Shutdown();
+  if (thread_.joinable()) {
+    WillStop();
+    sessions_->Stop();
+    thread_.join();
   }
+  python_.Stop();  // its processes write into the sessions, which use them
 }
 
 }  // namespace
 
-std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const LoadedProgram& loaded,
-                                             const std::string& name, const std::string& data, Serving serving,
-                                             int* code) {
-  auto sessions = std::make_unique<LocalSessions>(globals, loaded);
-  *code = sessions->Open(name, data, serving);
+std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const runtime::ProjectConfig& config,
+                                             const std::string& data, Serving serving, int* code) {
+  auto sessions = std::make_unique<LocalSessions>(globals, config, data);
+  *code = sessions->Open(serving);
   if (*code != kExitDone) return nullptr;
   return sessions;
 }

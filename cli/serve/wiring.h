@@ -21,14 +21,21 @@ class HostedSessions {
   virtual runtime::SessionService& service() = 0;
   // It is about to end by itself: no session is held to have ended it, however it goes on. Thread-safe.
   virtual void WillStop() = 0;
+  // Carries sessions from now on. Use and UseNewest do it, if nobody did.
+  virtual void Begin() = 0;
+  // Packs the program's Python code, loads it, and lets new sessions take the program. Blocks. name: for people. An
+  // exit code: kExitDone, or what is wrong has been reported and nothing has changed. *hash, if it is not null: the
+  // program's.
+  virtual int Use(const LoadedProgram& loaded, const std::string& name, std::string* hash) = 0;
+  // New sessions take the program that was activated last. kNotFound: none ever was.
+  virtual Status UseNewest() = 0;
   // Begins nothing more; comes back when what was on its way is durable. Calls that wait have been answered.
   virtual void Stop() = 0;
 };
 
-// loaded: without a program, sessions are only gone on with. data: the host's folder; the store is in its folder
-// `store`. name: of the program, for people. Null: reported, and *code is the exit code.
-std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const LoadedProgram& loaded,
-                                             const std::string& name, const std::string& data, Serving serving,
-                                             int* code);
+// config: outlives what is given. data: the host's folder; the store is in its folder `store`, packages in `packages`,
+// environments of Python in `python`. Null: reported, and *code is the exit code.
+std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const runtime::ProjectConfig& config,
+                                             const std::string& data, Serving serving, int* code);
 
 }  // namespace teal::cli

@@ -7,14 +7,16 @@
 // Parts: durable.cpp life of the host; durable_start.cpp starting; durable_carry.cpp taking up, putting down, sweeping;
 // durable_ask.cpp what is asked from outside; durable_reply.cpp events and their replies; durable_lines.cpp output, log
 // lines and history; durable_view.cpp records as people see them; durable_erase.cpp their end; durable_dead.cpp
-// those that end their host; durable_rerun.cpp running one again;
-// durable_list.cpp the list; durable_program.cpp programs.
+// those that end their host; durable_rerun.cpp running one again; durable_list.cpp the list; durable_program.cpp reading
+// programs; durable_versions.cpp adding, activating and removing them; durable_usage.cpp which of them sessions use.
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -36,14 +38,26 @@ class RunningNote;
 struct KeptSession;
 class Session;
 
+// A program whose foreign calls are to be made ready.
+struct ForeignNeed {
+  Sha256 id{};  // of the program: executable and package
+  std::shared_ptr<const vm::Program> program;
+  std::shared_ptr<const std::string> package;  // as core/runtime/package.h writes them; null: the program has none
+};
+
 struct DurableOptions {
   Store* store = nullptr;  // outlives the host
   Clock* clock = nullptr;  // outlives the host
   Limits limits;
   record::Constants constants;
   std::array<uint8_t, 16> incarnation{};  // drawn at random
-  // The foreign calls of a program; outlives the host. Null: it has no imports. Called on the host's thread, may block.
-  std::function<Result<ForeignCalls*>(std::shared_ptr<const vm::Program>)> foreign_of;
+  // Gives the foreign calls of a program with imports, which outlive the host, or why there are none: its sessions are
+  // then paused, `package_missing`. Called on the host's thread, must not block. `done` is called once, on any thread,
+  // perhaps before it returns. Null: no program has imports.
+  std::function<void(ForeignNeed need, std::function<void(Result<ForeignCalls*>)> done)> foreign_of;
+  // The program was removed: no session has it, none will call. package: its package, if no other program has the same.
+  // On the host's thread, must not block. May be null.
+  std::function<void(const Sha256& id, std::optional<Sha256> package)> foreign_gone;
   // A session at rest stays in memory for so long, and longer if it is to wake within that time.
   uint64_t keep_ns = 5'000'000'000;
   uint64_t sweep_every_ns = 1'000'000'000;
@@ -62,10 +76,11 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   DurableSessions(const DurableSessions&) = delete;
   DurableSessions& operator=(const DurableSessions&) = delete;
 
-  // Makes the program durable and the one that new sessions take. Blocks. Not on the thread in Run.
-  Status Activate(std::string name, std::string_view executable);
-  // The same without blocking; done is called on the host's thread.
-  void ActivateSoon(std::string name, std::string executable, std::function<void(const Status&)> done);
+  // Adds the program and makes it the one that new sessions take; `done` is called on the host's thread. A program with
+  // imports may come without a package, where foreign_of takes it so.
+  void ActivateSoon(NewProgram program, std::function<void(const Status&)> done);
+  // New sessions take the program that was activated last, in whatever life of this host. kNotFound: none ever was.
+  void ActivateNewest(std::function<void(const Status&)> done);
   // Runs the host until Stop. For one OS thread.
   void Run();
   // Thread-safe. Nothing more is begun; Run returns when what is on its way to the store is there. Calls that wait get
@@ -96,6 +111,9 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   void Threads(std::string sid, Done<std::vector<ThreadView>> done) override;
   void Published(std::string sid, Done<std::vector<std::pair<std::string, std::string>>> done) override;
   void Programs(Done<std::vector<ProgramView>> done) override;
+  void AddProgram(NewProgram program, Done<ProgramAnswer> done) override;
+  void ActivateProgram(std::string hash, Done<ProgramView> done) override;
+  void RemoveProgram(std::string hash, Done<ProgramView> done) override;
   ServiceCounters Counters() const override;
 
   // OutputSink, ForeignNotes: what threads write rides in the commit after it.
@@ -111,6 +129,13 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
     ForeignCalls* foreign = nullptr;
     std::string name;
     uint64_t created_unix_ns = 0;
+    std::string missing;  // why `foreign` is null though there are imports; such a one is not kept
+  };
+  // A program as the store has it.
+  struct StoredProgram {
+    Sha256 id{};
+    record::Program program;
+    StoreVersion version{};
   };
   // Called with the scheduler's mutex, on the host's thread. Null, with why: it cannot be carried here.
   using WithSession = std::function<void(Session*, const ServiceError*)>;
@@ -209,11 +234,50 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   void Again(std::function<void()> call);  // in a second
 
   // durable_program.cpp
-  void ActivateHere(std::string name, const std::string& executable, std::function<void(const Status&)> done);
-  void WriteProgram(std::shared_ptr<std::vector<StoreWrite>> writes, size_t at,
-                    std::function<void(const Status&)> done);
-  Result<Loaded> LoadedOf(std::shared_ptr<const vm::Program> program, std::string name, uint64_t created_unix_ns);
-  void WithProgram(const Sha256& id, std::function<void(Result<Loaded>)> call);
+  void WithProgram(const Sha256& id, std::function<void(const Result<Loaded>&)> call);
+  void ReadProgram(const Sha256& id, std::function<void(Result<Loaded>)> done);
+  // The whole of a part; kCorrupt: a piece is missing, or the bytes are not those of the hash.
+  void ReadPart(const record::Part& part, std::function<void(Result<std::string>)> done);
+  // package: null: none. The result may be `missing`.
+  void Load(const Sha256& id, const record::Program& stored, const std::string& executable,
+            std::shared_ptr<const std::string> package, std::function<void(Result<Loaded>)> done);
+  void ProvideAgain(const std::string& sid, std::function<void(std::optional<ServiceError>)> then);
+  void LeaveUntilProvided(const std::string& sid, std::function<void(std::optional<ServiceError>)> then);
+
+  // durable_versions.cpp: one of these at a time, each begun by Turn.
+  struct Adding;
+  struct Removing;
+  using StoredPrograms = std::vector<StoredProgram>;
+  void Turn(std::function<void()> work);
+  void EndTurn();
+  void ListPrograms(std::function<void(Result<StoredPrograms>)> done);
+  void ListPage(std::shared_ptr<StoredPrograms> all, std::string cursor,
+                std::function<void(Result<StoredPrograms>)> done);
+  void AddHere(NewProgram program, std::function<void(Result<ProgramAnswer>)> done);
+  void WriteParts(std::shared_ptr<Adding> adding, size_t at);
+  void PutAdded(std::shared_ptr<Adding> adding);
+  void ActivateHere(const Sha256& id, std::function<void(Result<ProgramView>)> done);
+  void RemoveHere(const Sha256& id, std::function<void(Result<ProgramView>)> done);
+  void RemoveUnused(std::shared_ptr<Removing> removing);
+  void RemovePieces(std::shared_ptr<Removing> removing);
+  // Reads the record, lets `change` alter it and writes it, again where another was faster. False of `change`: it is to
+  // stay as it is. Gives the record as it is then; kNotFound.
+  void ChangeProgram(const Sha256& id, std::function<bool(record::Program&)> change,
+                     std::function<void(Result<StoredProgram>)> done);
+  ProgramView ViewOf(const StoredProgram& stored) const;
+  // Sessions in memory that have it and have not ended.
+  uint64_t CarriedWith(const Sha256& id);
+
+  // durable_usage.cpp
+  class Usage;
+  struct Used {
+    std::map<Sha256, uint64_t> sessions;  // of each program, not ended
+    bool whole = true;                    // false: there were more sessions than were looked at
+  };
+  // Of sessions made since then, at most look_max of them, the newest first. only: looks for this program alone, and
+  // stops at the first session that has it.
+  void CountUsage(uint64_t since_unix_ns, uint64_t look_max, std::optional<Sha256> only,
+                  std::function<void(Result<Used>)> done);
 
   const std::unique_ptr<LargeRecords> large_;  // over the store of the options
   const DurableOptions options_;               // its store is large_
@@ -223,6 +287,8 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   std::set<std::string> suspects_;  // not yet blamed
   std::map<Sha256, Loaded> programs_;
   Sha256 active_{};
+  std::map<Sha256, std::vector<std::function<void(const Result<Loaded>&)>>> arriving_;  // programs being read
+  std::deque<std::function<void()>> turns_;                            // changes of programs; the first is under way
   std::unordered_map<std::string, std::vector<WithSession>> coming_;              // sessions on their way into memory
   std::unordered_map<std::string, std::vector<Waiting>> waiting_;                 // for their end
   std::unordered_map<std::string, std::vector<Following>> following_;             // for their next commit

@@ -85,13 +85,17 @@ void DurableSessions::Pause(std::string sid, Done<SessionView> done) {
 }
 
 void DurableSessions::Resume(std::string sid, Done<SessionView> done) {
-  Change(
-      std::move(sid),
-      [](Session& session) -> std::optional<ServiceError> {
-        if (session.kept()->head.paused) session.SetPaused(std::nullopt);
-        return std::nullopt;
-      },
-      std::move(done));
+  // Not before it has the foreign code of its program again.
+  ProvideAgain(sid, [this, sid, done = std::move(done)](std::optional<ServiceError> error) mutable {
+    if (error) return done({std::move(error), {}});
+    Change(
+        sid,
+        [](Session& session) -> std::optional<ServiceError> {
+          if (session.kept()->head.paused) session.SetPaused(std::nullopt);
+          return std::nullopt;
+        },
+        std::move(done));
+  });
 }
 
 void DurableSessions::Published(std::string sid, Done<std::vector<std::pair<std::string, std::string>>> done) {

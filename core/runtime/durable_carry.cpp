@@ -160,10 +160,16 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
               [this, sid, kept = std::make_shared<std::unique_ptr<KeptSession>>(std::move(kept)),
                session = std::make_shared<record::Session>(std::move(*session)),
                threads = std::make_shared<std::vector<std::pair<std::string, record::Thread>>>(std::move(threads)),
-               values](Result<Loaded> loaded) {
+               values](const Result<Loaded>& loaded) {
                 if (!loaded.ok()) {
                   const ServiceError error = ErrorOf(loaded.failure());
                   return TakenUp(sid, &error);
+                }
+                // Without the foreign code of its program it waits until somebody resumes it.
+                const bool pauses = !loaded.value().missing.empty() && !session->paused;
+                if (pauses) {
+                  session->paused = record::Paused{"package_missing", static_cast<uint64_t>(Now()), {}};
+                  Log("the session " + sid + " is paused, package_missing: " + loaded.value().missing);
                 }
                 KeptSession& to = **kept;
                 to.exists = to.listed = true;
@@ -183,8 +189,8 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
                 to.head.published.clear();
                 to.head.history.clear();
                 SessionStart start;
-                start.program = loaded->program;
-                start.foreign = loaded->foreign;
+                start.program = loaded.value().program;
+                start.foreign = loaded.value().foreign;
                 start.id = sid;
                 start.limits = options_.limits;
                 std::unique_lock<std::mutex> lock(runtime_->mutex());
@@ -200,6 +206,7 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
                                           return Fail(FailureCode::kNotFound, "no value " + Hex(hash));
                                         return found->second;
                                       });
+                if (carried.ok() && pauses) (*carried)->WantCommit();
                 lock.unlock();
                 if (!carried.ok()) {
                   const ServiceError error = ErrorOf(carried.failure());

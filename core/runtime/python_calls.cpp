@@ -45,7 +45,7 @@ std::chrono::nanoseconds Duration(double seconds) {
   return std::chrono::nanoseconds(static_cast<int64_t>(std::max(std::min(seconds, kLongest) * 1e9, 1.0)));
 }
 
-ForeignOutcome OutcomeOf(const CallOutcome& outcome, const std::string& tid) {
+ForeignOutcome OutcomeOf(const CallOutcome& outcome, const std::string& tid, const std::string& untold) {
   ForeignOutcome result;
   result.ok = outcome.kind == CallOutcome::Kind::kValue;
   result.worker_lost = outcome.kind == CallOutcome::Kind::kWorkerLost;
@@ -63,7 +63,9 @@ ForeignOutcome OutcomeOf(const CallOutcome& outcome, const std::string& tid) {
   for (const WorkerTraceFrame& frame : outcome.trace) {
     if (trace.IsNull()) trace = vm::MakeList(outcome.trace.size());
     const auto line = static_cast<uint32_t>(std::clamp<int64_t>(frame.line, 0, UINT32_MAX));
-    trace = ListAppend(std::move(trace), vm::TraceEntry(frame.function, frame.file, line, tid));
+    const bool in_folder = !untold.empty() && frame.file.starts_with(untold);
+    const std::string file = in_folder ? frame.file.substr(untold.size()) : frame.file;
+    trace = ListAppend(std::move(trace), vm::TraceEntry(frame.function, file, line, tid));
   }
   result.value.As<vm::Error>()->trace = std::move(trace);
   return result;
@@ -73,10 +75,10 @@ ForeignOutcome OutcomeOf(const CallOutcome& outcome, const std::string& tid) {
 
 PythonCalls::PythonCalls(std::shared_ptr<const vm::Program> program, std::string interpreter, std::string folder,
                          OutputSink* output, ForeignNotes* notes)
-    : program_(std::move(program)), output_(output), notes_(notes) {
+    : program_(std::move(program)), folder_(std::move(folder)), output_(output), notes_(notes) {
   WorkerPoolOptions options;
   options.interpreter = std::move(interpreter);
-  options.project_folder = std::move(folder);
+  options.project_folder = folder_;
   options.environment = Environment();
   // The pool numbers the functions module by module.
   const std::vector<vm::Import>& imports = program_->imports();
@@ -99,6 +101,10 @@ PythonCalls::PythonCalls(std::shared_ptr<const vm::Program> program, std::string
 }
 
 PythonCalls::~PythonCalls() = default;
+
+void PythonCalls::TellFilesWithoutFolder() {
+  untold_ = folder_ + "/";
+}
 
 Result<WorkerLoadReport> PythonCalls::Load() {
   Result<WorkerLoadReport> report = pool_->Load();
@@ -158,9 +164,9 @@ uint64_t PythonCalls::Start(const ForeignCall& call, std::function<void(ForeignO
   }
   auto* place = new Place{std::string(call.session), std::string(call.thread), import.function, std::move(done)};
   request.tag = reinterpret_cast<uint64_t>(place);
-  request.done = [place](CallOutcome&& outcome) {
+  request.done = [this, place](CallOutcome&& outcome) {
     const std::unique_ptr<Place> owned(place);
-    owned->done(OutcomeOf(outcome, owned->tid));
+    owned->done(OutcomeOf(outcome, owned->tid, untold_));
   };
   return pool_->Call(std::move(request));
 }

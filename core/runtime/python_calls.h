@@ -30,6 +30,9 @@ class PythonCalls : public ForeignCalls, private WorkerEvents {
               OutputSink* output, ForeignNotes* notes);
   ~PythonCalls() override;
 
+  // Errors name files in the folder by their path in it: users know the files, not where this host keeps them. Before
+  // Load.
+  void TellFilesWithoutFolder();
   // Starts Python and imports all modules. Blocks. A report with failures: this cannot be used. kUnavailable: there is
   // no usable interpreter.
   Result<WorkerLoadReport> Load();
@@ -52,6 +55,8 @@ class PythonCalls : public ForeignCalls, private WorkerEvents {
   void OnStrayOutput(int stream, std::string_view text) override;
 
   const std::shared_ptr<const vm::Program> program_;
+  const std::string folder_;
+  std::string untold_;  // what file names begin with and errors leave out; constant after Load
   OutputSink* const output_;
   ForeignNotes* const notes_;
   std::vector<uint32_t> number_of_import_;

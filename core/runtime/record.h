@@ -415,7 +415,8 @@ struct Program {
   std::string name;
   uint64_t created_unix_ns = 0;
   Part executable;
-  std::optional<Part> package;  // of its foreign code
+  std::optional<Part> package;     // of its foreign code
+  uint64_t activated_unix_ns = 0;  // the last time; 0: never. New sessions take the live one with the greatest
   std::string unknown;
   bool operator==(const Program&) const = default;
 };

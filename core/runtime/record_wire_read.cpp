@@ -342,6 +342,7 @@ std::string FromWire(const pb::Program& from, Program* to) {
   to->created_unix_ns = from.created_unix_ns();
   Get(r, from.executable(), &to->executable);
   if (from.has_package()) Get(r, from.package(), &to->package.emplace());
+  to->activated_unix_ns = from.activated_unix_ns();
   to->unknown = UnknownOf(from);
   return r.Take();
 }

@@ -327,6 +327,7 @@ void ToWire(const Program& from, pb::Program* to) {
   to->set_created_unix_ns(from.created_unix_ns);
   Put(from.executable, to->mutable_executable());
   if (from.package) Put(*from.package, to->mutable_package());
+  to->set_activated_unix_ns(from.activated_unix_ns);
   KeepUnknown(from, to);
 }
 

@@ -133,6 +133,18 @@ struct ProgramView {
   uint64_t created_unix_ns = 0;
   bool active = false;    // new sessions take it
   uint64_t sessions = 0;  // not ended, that keep it; counted by a scan, may lag
+  bool counted = true;    // false: there may be more than `sessions`, not all were looked at
+};
+
+struct NewProgram {
+  std::string name;  // for people
+  std::string executable;
+  std::optional<std::string> package;  // core/runtime/package.h; none: of a program without foreign code
+  bool activate = false;               // new sessions take it
+};
+struct ProgramAnswer {
+  ProgramView program;   // without `sessions`
+  bool created = false;  // false: it was there
 };
 
 struct ServiceCounters {
@@ -180,6 +192,14 @@ class SessionService {
   // What it published: key and JSON, sorted by key.
   virtual void Published(std::string sid, Done<std::vector<std::pair<std::string, std::string>>> done) = 0;
   virtual void Programs(Done<std::vector<ProgramView>> done) = 0;
+  // The program is durable when this is done, and its foreign code has been loaded once. kInvalid: what came is no
+  // executable or no package; kUnfit: they do not fit together, or the foreign code cannot be loaded here.
+  virtual void AddProgram(NewProgram program, Done<ProgramAnswer> done) = 0;
+  // Durable; sessions that were started before keep theirs. Answers without `sessions`. kUnfit: its foreign code cannot
+  // be loaded here.
+  virtual void ActivateProgram(std::string hash, Done<ProgramView> done) = 0;
+  // kConflict: it is active, or a session that has not ended uses it.
+  virtual void RemoveProgram(std::string hash, Done<ProgramView> done) = 0;
 
   virtual ServiceCounters Counters() const = 0;
 };

@@ -121,6 +121,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::vector<ThreadView> ViewThreads() const;
   void SetPaused(std::optional<record::Paused> paused);
   bool IsDead() const;  // set aside, because it ended its host again and again
+  // It was carried on without the foreign calls of its program, and so must stay paused.
+  bool LacksForeign() const { return foreign_ == nullptr && !program_->imports().empty(); }
   void MarkTerminated() { terminated_ = true; }
   const std::map<std::string, vm::Value, std::less<>>& published() const { return published_; }
 

@@ -86,7 +86,7 @@ std::unique_ptr<Admission> Session::AdmissionToImport(const vm::Request& request
   const int32_t fake = request.id < start_.fakes.size() ? start_.fakes[request.id] : -1;
   const auto position = [&](const std::string& name) {
     if (name.empty()) return -1;
-    if (fake < 0) return runtime_->options_.foreign->PositionOf(request.id, name);
+    if (fake < 0) return foreign_->PositionOf(request.id, name);
     return PositionIn(program_->functions()[static_cast<size_t>(fake)], name);
   };
   const LimitPolicy& limits = limiter->policy();

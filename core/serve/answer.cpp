@@ -126,10 +126,17 @@ std::string ThreadJson(const runtime::ThreadView& thread) {
   return json + "],\"state_bytes\":" + std::to_string(thread.state_bytes) + "}";
 }
 
-std::string ProgramJson(const runtime::ProgramView& program) {
+std::string BriefProgramJson(const runtime::ProgramView& program) {
   return "{\"hash\":" + JsonOf(program.hash) + ",\"name\":" + JsonOrNull(program.name) +
          ",\"created\":" + TimeJson(program.created_unix_ns) + ",\"active\":" + (program.active ? "true" : "false") +
-         ",\"sessions\":" + std::to_string(program.sessions) + "}";
+         "}";
+}
+
+std::string ProgramJson(const runtime::ProgramView& program) {
+  std::string json = BriefProgramJson(program);
+  json.back() = ',';
+  return json + "\"sessions\":" + std::to_string(program.sessions) +
+         ",\"counted\":" + (program.counted ? "true" : "false") + "}";
 }
 
 }  // namespace teal::serve

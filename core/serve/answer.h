@@ -20,5 +20,7 @@ std::string BriefJson(const runtime::SessionView& session);
 std::string LineJson(runtime::LineSort sort, const runtime::LineView& line);
 std::string ThreadJson(const runtime::ThreadView& thread);
 std::string ProgramJson(const runtime::ProgramView& program);
+// {"hash","name","created","active"}
+std::string BriefProgramJson(const runtime::ProgramView& program);
 
 }  // namespace teal::serve

@@ -119,6 +119,12 @@ void Api::Handle(const Route& route, const RequestHead& head, std::string body, 
       return Metrics(*responder);
     case Action::kPrograms:
       return Programs(responder);
+    case Action::kAddProgram:
+      return AddProgram(body, responder);
+    case Action::kActivateProgram:
+      return AlterProgram(route.sid, &SessionService::ActivateProgram, responder);
+    case Action::kRemoveProgram:
+      return AlterProgram(route.sid, &SessionService::RemoveProgram, responder);
     case Action::kStart:
       return Start(head, body, responder);
     case Action::kList:
@@ -167,17 +173,6 @@ void Api::Metrics(Responder& responder) {
   Answer answer = Json(200, MetricsText(service_->Counters(), *counters_));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   responder.Give(std::move(answer));
-}
-
-void Api::Programs(const Reply& reply) {
-  const Slot slot = TakeCall(*reply);
-  if (slot == nullptr) return;
-  service_->Programs([reply, slot](Served<std::vector<runtime::ProgramView>> served) {
-    if (Refused(served, *reply)) return;
-    std::string json = "{\"programs\":[";
-    for (size_t i = 0; i < served.value.size(); ++i) json += (i > 0 ? "," : "") + ProgramJson(served.value[i]);
-    reply->Give(Json(200, json + "]}"));
-  });
 }
 
 void Api::Start(const RequestHead& head, std::string_view body, const Reply& reply) {

@@ -59,7 +59,11 @@ class Api : public std::enable_shared_from_this<Api> {
   Slot TakeWait(Responder& responder);
   void Ready(Responder& responder);
   void Metrics(Responder& responder);
+  // api_programs.cpp
+  using AlterProgramCall = void (runtime::SessionService::*)(std::string, runtime::Done<runtime::ProgramView>);
   void Programs(const Reply& reply);
+  void AddProgram(std::string_view body, const Reply& reply);
+  void AlterProgram(const std::string& hash, AlterProgramCall call, const Reply& reply);
   void Start(const RequestHead& head, std::string_view body, const Reply& reply);
   void WaitForStarted(const runtime::StartAnswer& started, uint64_t wait_ns, const Reply& reply);
   void List(const Route& route, const Reply& reply);

@@ -217,6 +217,34 @@ std::variant<std::string, Answer> ReadRerun(std::string_view body) {
   return from;
 }
 
+std::variant<runtime::NewProgram, Answer> ReadProgram(std::string_view body) {
+  std::variant<Value, Answer> decoded = Decode(body);
+  if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);
+  const Value value = std::get<Value>(decoded);
+  if (value.tag() != Tag::kHash) return Bad("the body is a JSON object, not " + std::string(vm::TypeName(value)));
+  const Fields fields(*value.As<vm::Hash>(), "");
+  runtime::NewProgram program;
+  std::string wrong, hint, executable, package;
+  wrong = fields.Unknown({"name", "executable", "package", "activate"}, &hint);
+  if (!wrong.empty()) return Bad(wrong, hint);
+  if (!fields.Text("name", kNameBytesMax, &program.name, &wrong) ||
+      !fields.Text("executable", body.size(), &executable, &wrong) ||
+      !fields.Text("package", body.size(), &package, &wrong)) {
+    return Bad(wrong);
+  }
+  if (executable.empty()) return Bad("\"executable\" is missing", "send the compiled program, in Base64");
+  const std::string no_base64 = " is no Base64";
+  if (!vm::DecodeBase64(executable, &program.executable)) return Bad("\"executable\"" + no_base64);
+  if (fields.Find("package") != nullptr && !vm::DecodeBase64(package, &program.package.emplace())) {
+    return Bad("\"package\"" + no_base64);
+  }
+  if (const Value* activate = fields.Find("activate")) {
+    if (activate->tag() != Tag::kBool) return Bad("\"activate\" is true or false");
+    program.activate = activate->AsBool();
+  }
+  return program;
+}
+
 std::variant<std::string, Answer> ReadEvent(std::string_view content_type, std::string_view body) {
   std::string type(content_type.substr(0, content_type.find(';')));
   while (!type.empty() && type.back() == ' ') type.pop_back();

@@ -21,6 +21,8 @@ std::variant<StartBody, Answer> ReadStart(std::string_view body);
 
 // Of POST /sessions/{sid}/rerun: where from; `start` if it says nothing.
 std::variant<std::string, Answer> ReadRerun(std::string_view body);
+// Of POST /programs: {"name","executable","package"?,"activate"?}, the two in Base64.
+std::variant<runtime::NewProgram, Answer> ReadProgram(std::string_view body);
 
 // The value of an event, as JSON. content_type: JSON, or nothing said: JSON, nothing is null; text/…: a string; other
 // bytes: their Base64.

@@ -23,6 +23,9 @@ const std::vector<Known>& KnownRoutes() {
       {Method::kGet, "ready", Action::kReady, {}},
       {Method::kGet, "metrics", Action::kMetrics, {}},
       {Method::kGet, "programs", Action::kPrograms, {}},
+      {Method::kPost, "programs", Action::kAddProgram, {}},
+      {Method::kPost, "programs/{}/activate", Action::kActivateProgram, {}},
+      {Method::kDelete, "programs/{}", Action::kRemoveProgram, {}},
       {Method::kPost, "sessions", Action::kStart, {}},
       {Method::kGet, "sessions", Action::kList, {"status", "label", "since", "limit", "cursor"}},
       {Method::kGet, "sessions/{}", Action::kGet, {}},
@@ -135,10 +138,10 @@ std::variant<Route, Answer> RouteOf(Method method, std::string_view target) {
   }
   if (other_method) {
     return ErrorAnswer(404, "not_found", "this path does not take this method",
-                       "reading is GET, starting, sending and changing is POST, dropping is DELETE");
+                       "reading is GET, starting, sending and changing is POST, removing and dropping is DELETE");
   }
   const std::string_view first = PartsOf(path, '/').front();
-  if (first == "triggers" || first == "programs") {
+  if (first == "triggers") {
     return ErrorAnswer(404, "not_found", "this version of the host has no such request", "see docs/control-api.md");
   }
   return ErrorAnswer(404, "not_found", "there is nothing at this path", "see docs/control-api.md");
@@ -156,6 +159,10 @@ Role RoleFor(Action action) {
     case Action::kDeadRetry:
     case Action::kDeadDrop:
       return Role::kOperate;
+    case Action::kAddProgram:
+    case Action::kActivateProgram:
+    case Action::kRemoveProgram:
+      return Role::kAdmin;
     default:
       return Role::kRead;
   }

@@ -19,6 +19,9 @@ enum class Action : uint8_t {
   kReady,
   kMetrics,
   kPrograms,
+  kAddProgram,
+  kActivateProgram,
+  kRemoveProgram,
   kStart,
   kList,
   kGet,
@@ -42,7 +45,7 @@ enum class Action : uint8_t {
 
 struct Route {
   Action action = Action::kHealth;
-  std::string sid;  // also the id of what is dead
+  std::string sid;                                         // also the id of what is dead; of a program: its hash
   std::string event;                                       // kSend
   std::vector<std::pair<std::string, std::string>> query;  // in the order of the request, decoded
 };

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core/base/sha256.h"
 #include "core/host/json.h"
 
 namespace teal::serve_test {
@@ -388,6 +389,31 @@ void ScriptedSessions::Programs(Done<std::vector<runtime::ProgramView>> done) {
   const std::lock_guard<std::mutex> lock(mutex_);
   changed_.notify_all();
   ready_.push_back([done] { done({std::nullopt, {{"abcdef", "scripted", UnixNow(), true, 1}}}); });
+}
+
+// There is one program, and what is added is another.
+void ScriptedSessions::AddProgram(runtime::NewProgram program, Done<runtime::ProgramAnswer> done) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  changed_.notify_all();
+  ready_.push_back([done, program] {
+    done({std::nullopt, {{Hex(Sha256Of(program.executable)), program.name, UnixNow(), program.activate}, true}});
+  });
+}
+
+void ScriptedSessions::ActivateProgram(std::string hash, Done<runtime::ProgramView> done) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  changed_.notify_all();
+  ready_.push_back([done, hash] {
+    if (hash != "abcdef")
+      return done({ServiceError{ServiceError::Code::kNotFound, "there is no program " + hash, "", 0}, {}});
+    done({std::nullopt, {hash, "scripted", UnixNow(), true}});
+  });
+}
+
+void ScriptedSessions::RemoveProgram(std::string, Done<runtime::ProgramView> done) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  changed_.notify_all();
+  ready_.push_back([done] { done({ServiceError{ServiceError::Code::kConflict, "the program is active", "", 0}, {}}); });
 }
 
 runtime::ServiceCounters ScriptedSessions::Counters() const {

@@ -44,6 +44,9 @@ class ScriptedSessions : public runtime::SessionService {
   void Threads(std::string sid, runtime::Done<std::vector<runtime::ThreadView>> done) override;
   void Published(std::string sid, runtime::Done<std::vector<std::pair<std::string, std::string>>> done) override;
   void Programs(runtime::Done<std::vector<runtime::ProgramView>> done) override;
+  void AddProgram(runtime::NewProgram program, runtime::Done<runtime::ProgramAnswer> done) override;
+  void ActivateProgram(std::string hash, runtime::Done<runtime::ProgramView> done) override;
+  void RemoveProgram(std::string hash, runtime::Done<runtime::ProgramView> done) override;
   runtime::ServiceCounters Counters() const override;
 
  private:

@@ -73,8 +73,8 @@ struct SessionsWorld::Host {
       note = std::make_unique<runtime::RunningNote>(world.note_.data());
       options.note = note.get();
     }
-    options.foreign_of = [this](const std::shared_ptr<const vm::Program>&) -> Result<runtime::ForeignCalls*> {
-      return static_cast<runtime::ForeignCalls*>(&calls);
+    options.foreign_of = [this](const runtime::ForeignNeed&, const auto& done) {
+      done(static_cast<runtime::ForeignCalls*>(&calls));
     };
     sessions = std::make_unique<runtime::DurableSessions>(options);
   }
@@ -139,7 +139,7 @@ const runtime::StoreCounters& SessionsWorld::store_counters() const {
 void SessionsWorld::Boot() {
   host_ = std::make_unique<Host>(*this, options_.seed * 1'000'003 + ++boots_ * 17);
   wake_at_ = INT64_MAX;
-  host_->sessions->ActivateSoon("main.tl", options_.executable, [](const Status&) {});
+  host_->sessions->ActivateSoon({"main.tl", options_.executable, std::nullopt, true}, [](const Status&) {});
   RunHost();
 }
 
