@@ -13,6 +13,12 @@ namespace {
 
 using Got = std::function<void(Result<Items>)>;
 
+// What a dead host left of a creation, or of an end: whoever reads it sees to it.
+void CollectIfOverdue(const std::shared_ptr<Core>& core, const std::string& sid, const Loaded& loaded) {
+  const StatePtr& state = loaded.state;
+  if (state != nullptr && state->placeholder && state->due_unix_ns <= core->NowUnixNs()) core->Collect(sid, nullptr);
+}
+
 // ---- Get ----
 
 // One record that lies under a name.
@@ -221,9 +227,7 @@ class PartitionScan : public std::enable_shared_from_this<PartitionScan> {
     page.items = std::move(items_);
     page.more = page_.more;
     if (page_.more) page.next = CursorOf(page_.items.empty() ? after_ : page_.items.back().key.sort, page_.next);
-    if (loaded.state != nullptr && loaded.state->placeholder && loaded.state->due_unix_ns <= core_->NowUnixNs()) {
-      core_->Collect(sid_, nullptr);
-    }
+    CollectIfOverdue(core_, sid_, loaded);
     done_(std::move(page));
   }
 
@@ -277,8 +281,9 @@ void StartGet(const std::shared_ptr<Core>& core, std::vector<record::Key> keys, 
         continue;
       }
       const std::string sid = item->key.partition;
-      core->Take(sid, std::move(item), [all, at](Result<Loaded> loaded) {
+      core->Take(sid, std::move(item), [core, sid, all, at](Result<Loaded> loaded) {
         if (!loaded) return End(all, at, loaded.failure());
+        CollectIfOverdue(core, sid, *loaded);
         End(all, at, std::move(loaded->record));
       });
     }

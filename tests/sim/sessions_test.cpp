@@ -339,7 +339,7 @@ fn main() {
 
 // ---- Write counts ----
 
-// What a session without faults writes. The program's record is not counted.
+// What a session without faults writes. The program's record and its activation are not counted.
 struct Writes {
   uint64_t commits = 0;  // of the store below
   uint64_t heads = 0;    // the floor's
@@ -368,7 +368,7 @@ Writes WritesOf(bool floor, const std::string& text,
   EXPECT_EQ(view.status, runtime::ViewStatus::kDone) << view.error_json;
   world.Pass(2'000'000'000);  // what is done off the path
   Writes writes;
-  writes.commits = world.store_counters().commits - 1;
+  writes.commits = world.store_counters().commits - 2;
   writes.gets = world.store_counters().gets;
   if (const runtime::FloorCounters* counters = world.floor_counters()) {
     writes.heads = counters->heads;
@@ -409,13 +409,14 @@ TEST(SessionWrites, OnTheFloor) {
   EXPECT_EQ(writes.parts + writes.placeholders + writes.replaced, 0u);
   writes = of("fn main() {\n  s = 0\n  for i in range(8) {\n    s = add(s, i)\n  }\n  s\n}");
   EXPECT_EQ(writes.heads, 9u);
-  EXPECT_EQ(writes.parts + writes.placeholders + writes.replaced, 0u);
+  EXPECT_LE(writes.parts, 1u) << "a piece of history about every seven steps";
+  EXPECT_EQ(writes.placeholders + writes.replaced, 0u);
   writes = of("fn main() {\n  sleep(1)\n  2\n}");
   EXPECT_EQ(writes.heads, 2u);
   // Children without effects never reach the store.
   writes = of("fn child(i) {\n  i\n}\nfn main() {\n  pmap(range(50), child)\n}");
   EXPECT_EQ(writes.heads, 1u);
-  EXPECT_EQ(writes.parts, 0u);
+  EXPECT_LE(writes.parts, 1u) << "what is told of fifty in the history";
   // A child of one step, between two of main's: its begin and its end ride in main's commits; 2 parts, 1 head.
   writes =
       of("fn child(i) {\n  double(i)\n}\nfn main() {\n  a = double(1)\n  b = await async child(a)\n  double(b)\n}");

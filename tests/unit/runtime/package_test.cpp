@@ -91,7 +91,9 @@ TEST(Package, DamageIsFound) {
   for (size_t end = 0; end < whole.size(); ++end) {
     // What is cut between two fields is another package, and is told by its hash.
     const Result<Package> cut = DecodePackage(whole.substr(0, end));
-    if (cut.ok()) EXPECT_EQ(Written(cut.value()), whole.substr(0, end));
+    if (cut.ok()) {
+      EXPECT_EQ(Written(cut.value()), whole.substr(0, end));
+    }
   }
   size_t refused = 0;
   for (size_t at = 0; at < whole.size(); ++at) {

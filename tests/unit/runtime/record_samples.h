@@ -62,7 +62,7 @@ inline Session WaitingSession() {
   s.main.step = 0;
   s.main.wait = Wait{WaitKind::kEvent, {}, {}, {{"approved", 12, {}}}, {}, "", 0, 0, 0, {}};
   s.main.waiters = {"0.1", "0.2.3"};
-  s.main.lines.push_back({LineKind::kLog, 1, 1'700'000'000'000'000'001, "hello", {}});
+  s.main.lines.push_back({LineKind::kLog, 1, 1'700'000'000'000'000'001, "hello", {}, {}});
   s.program = Sha256Of("program");
   s.function = "main";
   s.source = "api";
@@ -176,7 +176,7 @@ class RandomRecords {
   std::vector<Line> Lines() {
     std::vector<Line> lines;
     for (uint64_t n = Below(4); n > 0; n--) {
-      Line line{static_cast<LineKind>(1 + Below(3)), 0, Number(), Text(30), Unknown()};
+      Line line{static_cast<LineKind>(1 + Below(3)), 0, Number(), Text(30), Below(2) == 0 ? "" : Tid(), Unknown()};
       if (line.kind == LineKind::kLog) line.level = static_cast<uint32_t>(Below(4));
       lines.push_back(line);
     }
