@@ -122,12 +122,14 @@ static teal_status Open(const teal_host* host, teal_bytes config, teal_instance*
     return TEAL_DENIED;
   }
   if (Says(config, "log")) Log(host, "hello from the sample");
+  *out = NULL;
+  if (Says(config, "nothing")) return TEAL_OK;
   teal_instance* const instance = calloc(1, sizeof *instance);
   if (instance == NULL) return TEAL_NO_MEMORY;
   instance->host = host;
   instance->lacks_blobs = Says(config, "blobs");
   memcpy(instance->config, config.data, config.size < 255 ? config.size : 255);
-  *out = Says(config, "nothing") ? NULL : instance;
+  *out = instance;
   return TEAL_OK;
 }
 
