@@ -129,7 +129,7 @@ void DurableSessions::Wait(std::string sid, uint64_t timeout_ns, Done<SessionVie
 bool DurableSessions::IsCarried(const std::string& sid) const {
   const std::lock_guard<std::mutex> lock(runtime_->mutex());
   const Session* const session = runtime_->Find(sid);
-  return session != nullptr && session->kept()->exists && !session->kept()->lost;
+  return session != nullptr && session->kept()->exists && !session->kept()->lost && !session->IsDead();
 }
 
 void DurableSessions::WaitUntil(int64_t unix_ns) {
