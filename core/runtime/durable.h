@@ -7,8 +7,9 @@
 // Parts: durable.cpp life of the host; durable_start.cpp starting; durable_carry.cpp taking up, putting down, sweeping;
 // durable_ask.cpp what is asked from outside; durable_reply.cpp events and their replies; durable_lines.cpp output, log
 // lines and history; durable_view.cpp records as people see them; durable_erase.cpp their end; durable_dead.cpp
-// those that end their host; durable_rerun.cpp running one again; durable_list.cpp the list; durable_program.cpp reading
-// programs; durable_versions.cpp adding, activating and removing them; durable_usage.cpp which of them sessions use.
+// those that end their host; durable_rerun.cpp running one again; durable_list.cpp the list; durable_program.cpp
+// reading programs; durable_versions.cpp adding, activating and removing them; durable_usage.cpp which of them sessions
+// use.
 #pragma once
 
 #include <atomic>
@@ -289,9 +290,9 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   Sha256 active_{};
   std::map<Sha256, std::vector<std::function<void(const Result<Loaded>&)>>> arriving_;  // programs being read
   std::deque<std::function<void()>> turns_;                            // changes of programs; the first is under way
-  std::unordered_map<std::string, std::vector<WithSession>> coming_;              // sessions on their way into memory
-  std::unordered_map<std::string, std::vector<Waiting>> waiting_;                 // for their end
-  std::unordered_map<std::string, std::vector<Following>> following_;             // for their next commit
+  std::unordered_map<std::string, std::vector<WithSession>> coming_;   // sessions on their way into memory
+  std::unordered_map<std::string, std::vector<Waiting>> waiting_;      // for their end
+  std::unordered_map<std::string, std::vector<Following>> following_;  // for their next commit
   std::unordered_map<std::string, std::vector<std::shared_ptr<Asking>>> asking_;  // for replies of a session
   std::multimap<int64_t, std::string> upcoming_;                                  // due soon, and not in memory
   std::unordered_map<std::string, int64_t> upcoming_of_;
