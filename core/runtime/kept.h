@@ -26,8 +26,8 @@ struct ThreadRecord;
 
 // A commit that would be due waits for what else runs in its session, so that one commit takes it all; at most so long.
 inline constexpr int64_t kCommitWaitNs = 2'000'000;
-// Commits of several sessions go to the store together, and so do calls to their workers: when nothing else can run now,
-// or there are so many of them, or the first has waited so long.
+// Commits of several sessions go to the store together, and so do calls to their workers: when nothing else can run
+// now, or there are so many of them, or the first has waited so long.
 inline constexpr size_t kTogetherMax = 64;
 inline constexpr int64_t kTogetherNs = 200'000;
 // With so many threads that changed, the commit is made at once. It takes a record for each, and what a single slice
@@ -66,7 +66,7 @@ struct KeptSession {
   // What is on its way.
   bool in_air = false;
   bool final_in_air = false;
-  int64_t sent_ns = 0;  // before it was sent
+  int64_t sent_ns = 0;                          // before it was sent
   std::shared_ptr<const record::Session> last;  // the record of its end
   std::vector<ThreadRecord*> gate_in_air;
   std::vector<WhenKept> told_in_air;
