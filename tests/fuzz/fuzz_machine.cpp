@@ -12,12 +12,30 @@
 #include "core/vm/checkpoint.h"
 #include "core/vm/program.h"
 #include "core/vm/thread.h"
+#include "core/vm/value_walk.h"
 
 using teal::vm::RunState;
 using teal::vm::Thread;
 using teal::vm::Value;
 
+// ASan looks at the whole text each time a part of it is searched: a million replacements in one would take minutes.
+extern "C" const char* __asan_default_options() {
+  return "intercept_memmem=0";
+}
+
 namespace {
+
+// Work of one input (allocated_bytes), so that none takes the time of all. An operation adds 64 MiB or so at most.
+constexpr uint64_t kInputWorkMax = uint64_t{256} << 20;
+
+// At most 200 instructions.
+RunState RunSome(Thread& thread, uint64_t begun) {
+  RunState state = RunState::kBudget;
+  for (int i = 0; i < 20 && state == RunState::kBudget && teal::vm::allocated_bytes - begun < kInputWorkMax; ++i) {
+    state = thread.Run(10);
+  }
+  return state;
+}
 
 // Any answer must do: the machine may not rely on what the host gives.
 Value AnswerFor(uint32_t turn) {
@@ -57,6 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   auto program = loaded.value();
+  const uint64_t begun = teal::vm::allocated_bytes;
   for (std::string_view name : program->EntryNames()) {
     uint32_t index = 0;
     const teal::vm::Function* function = program->FindEntry(name, &index);
@@ -64,7 +83,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto thread = std::make_unique<Thread>(program, "0", Value::Function(index), std::move(arguments));
     bool moved = false;
     for (uint32_t turn = 0; turn < 30; turn++) {
-      RunState state = thread->Run(200);
+      if (teal::vm::allocated_bytes - begun >= kInputWorkMax) return 0;
+      RunState state = RunSome(*thread, begun);
       if (state == RunState::kDone || state == RunState::kFailed) break;
       if (!moved && turn == 3) {
         auto back = WrittenAndRead(*thread, program);
