@@ -206,7 +206,7 @@ void DurableSessions::PutAdded(std::shared_ptr<Adding> adding) {
       if (!outcome.ok()) return adding->done(outcome.failure());
       const bool created = outcome.value().applied;
       programs_.insert_or_assign(adding->id, adding->loaded);
-      const auto finish = [this, adding, created](const Result<ProgramView>& view) {
+      const auto finish = [adding, created](const Result<ProgramView>& view) {
         if (!view.ok()) return adding->done(view.failure());
         adding->done(ProgramAnswer{view.value(), created});
       };
