@@ -29,7 +29,6 @@ uint32_t Lexer::SkipBlockComment(uint32_t begin) {
 
 uint32_t Lexer::SkipTrivia(uint32_t offset, bool* newline) {
   const auto size = static_cast<uint32_t>(text_.size());
-  if (offset == 0 && text_.starts_with("\xEF\xBB\xBF")) offset = 3;
   while (offset < size) {
     const char c = text_[offset];
     if (HasClass(c, kCharBlank)) {

@@ -14,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kModulesMax = 10000;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // says nothing in UTF-8
 
 // Whether there is nothing in it but what separates.
 bool IsEmptyProgram(std::string_view text) {
@@ -31,7 +30,6 @@ std::string Identity(const std::string& path) {
 }  // namespace
 
 void ModuleLoader::Add(const std::string& name, std::string text, std::string identity) {
-  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   files_.push_back(std::make_unique<SourceFile>(name, std::move(text)));
   LoadedModule& module = modules_.emplace_back();
   module.file = files_.back().get();

@@ -19,6 +19,7 @@ uint32_t ScalarsIn(const std::string& text, uint32_t begin, uint32_t end) {
 
 SourceFile::SourceFile(std::string name, std::string text) : name_(std::move(name)), text_(std::move(text)) {
   assert(text_.size() <= kSourceBytesMax);
+  if (text_.starts_with(kByteOrderMark)) text_.erase(0, kByteOrderMark.size());
   line_starts_.push_back(0);
   const char* const begin = text_.data();
   const char* const end = begin + text_.size();

@@ -22,7 +22,8 @@ struct Position {
 // One file of a program. Immutable after construction. Safe to read from any thread.
 class SourceFile {
  public:
-  // name: as shown in messages. text: valid UTF-8 of at most kSourceBytesMax bytes (source_read.h checks both).
+  // name: as shown in messages. text: valid UTF-8 of at most kSourceBytesMax bytes (source_read.h checks both). A byte
+  // order mark before it says nothing in UTF-8 and is not part of the file's text.
   SourceFile(std::string name, std::string text);
 
   const std::string& name() const { return name_; }
@@ -43,6 +44,8 @@ class SourceFile {
   std::vector<Mark> marks_;
   void MarkLongLine(uint32_t begin, uint32_t end);
 };
+
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // The one limit on a source file, for all commands.
 inline constexpr uint32_t kSourceBytesMax = 50u << 20;
