@@ -1,7 +1,7 @@
 # check-headers: every header compiles on its own. A header that is the first include of its own source has been compiled so by
 # the build, where that compiles each file alone; the others are compiled here. check-arrows: no include against the direction of
 # the layout.
-file(GLOB_RECURSE headers RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS core/*.h cli/*.h abi/include/*.h abi/include/*.hpp plugins/*.h triggers/*.h)
+file(GLOB_RECURSE headers RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS core/*.h cli/*.h abi/include/*.h abi/include/*.hpp plugins/*.h triggers/*.h triggers/*.hpp)
 set(header_sources)
 foreach(header ${headers})
   string(REGEX REPLACE "\\.(h|hpp)$" ".cpp" own ${header})

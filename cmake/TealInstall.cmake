@@ -10,7 +10,7 @@ foreach(program teal-plugin-check teal-serve)
 endforeach()
 install(DIRECTORY ${CMAKE_BINARY_DIR}/lib/teal DESTINATION lib USE_SOURCE_PERMISSIONS)
 install(FILES teal.schema.json DESTINATION share/teal)
-install(DIRECTORY abi/include/teal DESTINATION include)
+install(DIRECTORY abi/include/teal triggers/sdk/include/teal DESTINATION include)
 
 set(package_dir lib/cmake/Teal)
 configure_package_config_file(cmake/package/TealConfig.cmake.in ${CMAKE_BINARY_DIR}/generated/TealConfig.cmake

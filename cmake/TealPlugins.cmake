@@ -7,7 +7,7 @@ set(TEAL_PLUGIN_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR})
 if(NOT TARGET teal::abi)
   add_library(teal_abi INTERFACE)
   add_library(teal::abi ALIAS teal_abi)
-  target_include_directories(teal_abi INTERFACE ${CMAKE_CURRENT_LIST_DIR}/../abi/include)
+  target_include_directories(teal_abi INTERFACE ${CMAKE_CURRENT_LIST_DIR}/../abi/include ${CMAKE_CURRENT_LIST_DIR}/../triggers/sdk/include)
 endif()
 
 function(teal_plugin name)
