@@ -62,6 +62,7 @@ const void* Services::Find(std::string_view id) {
   if (id == TEAL_STATE_ID) return options_.state ? StateTable() : nullptr;
   if (id == TEAL_METRICS_ID) return MetricsTable();
   if (id == TEAL_SECRETS_ID) return options_.secrets ? SecretsTable() : nullptr;
+  if (id == TEAL_HTTP_SERVER_ID) return options_.http_server ? HttpServerTable() : nullptr;
   return nullptr;
 }
 

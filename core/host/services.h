@@ -15,6 +15,7 @@
 
 #include "core/base/result.h"
 #include "core/host/http_library.h"
+#include "core/host/http_server.h"
 #include "core/host/log.h"
 #include "core/host/metrics.h"
 #include "core/host/secrets.h"
@@ -42,11 +43,12 @@ HostContext& ContextOf(const teal_host* host);
 uint64_t SystemNowUnixNs();
 
 struct ServicesOptions {
-  std::shared_ptr<StateStore> state;      // "teal.host.state/1"; NULL: not served
-  std::shared_ptr<SecretSource> secrets;  // "teal.host.secrets/1"; NULL: not served
-  std::shared_ptr<Metrics> metrics;       // "teal.host.metrics/1"; NULL: one is made
-  std::shared_ptr<Log> log;               // NULL: standard error
-  std::string http_library;               // of "teal.host.http/1"; empty: found beside the executable
+  std::shared_ptr<StateStore> state;        // "teal.host.state/1"; NULL: not served
+  std::shared_ptr<SecretSource> secrets;    // "teal.host.secrets/1"; NULL: not served
+  std::shared_ptr<Metrics> metrics;         // "teal.host.metrics/1"; NULL: one is made
+  std::shared_ptr<Log> log;                 // NULL: standard error
+  std::shared_ptr<HttpServer> http_server;  // "teal.host.http_server/1"; NULL: not served
+  std::string http_library;                 // of "teal.host.http/1"; empty: found beside the executable
 };
 
 // Thread-safe. Outlives every instance it serves.
@@ -65,6 +67,7 @@ class Services {
   Log& log() { return *options_.log; }
   StateStore* state() { return options_.state.get(); }
   SecretSource* secrets() { return options_.secrets.get(); }
+  HttpServer* http_server() { return options_.http_server.get(); }
 
  private:
   ServicesOptions options_;

@@ -1,5 +1,6 @@
 #include "core/serve/connection.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <ctime>
 #include <utility>
@@ -56,6 +57,15 @@ Method MethodOf(http::verb verb) {
     default:
       return Method::kOther;
   }
+}
+
+Answer OfPlugin(host::ServerAnswer given) {
+  Answer answer;
+  answer.status = given.status;
+  answer.body = std::move(given.body);
+  answer.headers = std::move(given.headers);
+  answer.is_plugins = true;
+  return answer;
 }
 
 std::string_view View(boost::beast::string_view text) {
@@ -123,14 +133,8 @@ class ConnectionResponder : public Responder {
   const uint64_t number_;
 };
 
-Connection::Connection(std::shared_ptr<Shared> shared, Loop* loop, std::shared_ptr<Stream> stream,
-                       std::string local_address, bool peer_is_loopback)
-    : shared_(std::move(shared)),
-      loop_(*loop),
-      stream_(std::move(stream)),
-      local_address_(std::move(local_address)),
-      peer_is_loopback_(peer_is_loopback),
-      timer_(loop->io) {
+Connection::Connection(std::shared_ptr<Shared> shared, Loop* loop, std::shared_ptr<Stream> stream, Ends ends)
+    : shared_(std::move(shared)), loop_(*loop), stream_(std::move(stream)), ends_(std::move(ends)), timer_(loop->io) {
   loop_.connections.insert(this);
 }
 
@@ -155,6 +159,7 @@ void Connection::Close() {
   state_ = State::kClosed;
   feed_.reset();
   stop_ = nullptr;
+  LeavePlugin();
   timer_.cancel();
   stream_->Close();
 }
@@ -174,11 +179,14 @@ void Connection::NextRequest() {
   parser_.emplace();
   parser_->eager(false);
   parser_->header_limit(shared_->limits.header_bytes_max);
-  parser_->body_limit(shared_->limits.body_bytes_max);
+  parser_->body_limit(UINT64_MAX);  // CountBody does it: what the limit is, the head decides
+  body_bytes_max_ = shared_->limits.body_bytes_max;
+  folds_ = {};
   shared_->counters->bodies_bytes.fetch_sub(std::exchange(body_bytes_, 0), std::memory_order_relaxed);
   begun_ = waits_ = no_body_ = http_1_0_ = false;
   close_after_ = draining_;
   stop_ = nullptr;
+  LeavePlugin();
   Deadline(shared_->limits.idle_ns_max);
   Parse();
   const bool idle = state_ == State::kHead && !begun_;
@@ -236,20 +244,28 @@ bool Connection::ParseSome() {
   }
   ErrorCode error;
   const size_t used = parser_->put(asio::buffer(in_), error);
-  in_.erase(0, used);
   const bool needs_more = error == http::error::need_more;
-  if (error && !needs_more) {
-    if (error == http::error::body_limit) {
-      Refuse(ErrorAnswer(413, "too_large",
-                         "the body is longer than " + std::to_string(shared_->limits.body_bytes_max) + " bytes",
-                         "send less, or put large data into a store and send its address"));
-    } else if (error == http::error::header_limit) {
-      Refuse(ErrorAnswer(413, "too_large",
-                         "the headers are longer than " + std::to_string(shared_->limits.header_bytes_max) + " bytes",
-                         "send fewer and shorter headers"));
-    } else {
-      Refuse(ErrorAnswer(400, "invalid", "this is no HTTP request: " + error.message(), "speak HTTP/1.1"));
-    }
+  const bool folded = state_ == State::kHead && folds_.Sees(std::string_view(in_).substr(0, used));
+  if (error == http::error::header_limit) {
+    // Without its first line in what was read, that is what is too long.
+    RefuseForGood(HeadTooLong(parser_->get().target().empty() ? in_ : "", shared_->limits.header_bytes_max));
+    return false;
+  }
+  if ((error && !needs_more) || folded) {
+    RefuseForGood(ErrorAnswer(400, "invalid",
+                              "this is no HTTP request: " + (folded ? "a header is folded" : error.message()),
+                              "speak HTTP/1.1"));
+    return false;
+  }
+  in_.erase(0, used);
+  // What is left of a header section or of a chunk's head has no end yet.
+  if (needs_more && HasBareLineFeed(in_)) {
+    RefuseForGood(ErrorAnswer(400, "invalid", "this is no HTTP request: a line ends without a carriage return",
+                              "speak HTTP/1.1"));
+    return false;
+  }
+  if (needs_more && state_ == State::kBody && in_.size() > shared_->limits.header_bytes_max) {
+    RefuseForGood(HeadTooLong({}, shared_->limits.header_bytes_max));
     return false;
   }
   if (state_ == State::kHead && parser_->is_header_done()) {
@@ -265,6 +281,10 @@ bool Connection::ParseSome() {
 
 bool Connection::CountBody() {
   const uint64_t now = parser_->get().body().size();
+  if (now > body_bytes_max_ || parser_->content_length().value_or(0) > body_bytes_max_) {
+    TooLarge();
+    return false;
+  }
   const uint64_t more = now - body_bytes_;
   const uint64_t all = shared_->counters->bodies_bytes.fetch_add(more, std::memory_order_relaxed) + more;
   body_bytes_ = now;
@@ -272,6 +292,18 @@ bool Connection::CountBody() {
   Refuse(ErrorAnswer(429, "overloaded", "the requests under way have too many bytes together",
                      "try again after a moment", 1));
   return false;
+}
+
+void Connection::TooLarge() {
+  if (token_ == 0) {
+    return Refuse(ErrorAnswer(413, "too_large", "the body is longer than " + std::to_string(body_bytes_max_) + " bytes",
+                              "send less, or put large data into a store and send its address"));
+  }
+  close_after_ = true;
+  state_ = State::kCarried;
+  whole_at_ = Clock::now();
+  Deadline(kNever);
+  shared_->requests->Deliver(token_, *arrived_, {}, true);
 }
 
 void Connection::OnHead() {
@@ -287,11 +319,27 @@ void Connection::OnHead() {
   head_.idempotency_key = Header(message, "idempotency-key");
   head_.last_event_id = Header(message, "last-event-id");
   head_.traceparent = Header(message, "traceparent");
-  head_.local_address = local_address_;
-  head_.peer_is_loopback = peer_is_loopback_;
+  head_.local_address = ends_.local_address;
+  head_.peer_is_loopback = ends_.peer_is_loopback;
   no_body_ = message.method() == http::verb::head;
   http_1_0_ = message.version() < 11;
   close_after_ = close_after_ || !message.keep_alive();
+  const auto [coding, coding_end] = message.equal_range(http::field::transfer_encoding);
+  BodyFraming framing;
+  framing.length_headers = message.count(http::field::content_length);
+  framing.lengths_are_a_list = Header(message, "content-length").find(',') != std::string::npos;
+  framing.encoding_headers = static_cast<size_t>(std::distance(coding, coding_end));
+  if (coding != coding_end) framing.encoding = View(coding->value());
+  framing.http_1_0 = http_1_0_;
+  if (std::optional<Answer> unclear = WhyUnclear(framing)) {
+    return RefuseForGood(std::move(*unclear));
+  }
+  if (head_.target.size() > kTargetBytesMax) {
+    return RefuseForGood(HeadTooLong(head_.target, shared_->limits.header_bytes_max));
+  }
+  if (shared_->requests != nullptr && !IsControlTarget(head_.target) && shared_->requests->IsListened()) {
+    return OnPluginsHead();
+  }
   if (head_.idempotency_key.size() > kNameBytesMax || head_.traceparent.size() > kNameBytesMax) {
     return Refuse(ErrorAnswer(
         400, "invalid", "the Idempotency-Key or traceparent is longer than " + std::to_string(kNameBytesMax) + " bytes",
@@ -301,17 +349,67 @@ void Connection::OnHead() {
   head_.key.clear();
   if (Answer* answer = std::get_if<Answer>(&passed)) return Refuse(std::move(*answer));
   passed_ = std::move(std::get<Passed>(passed));
+  ReadBody();
+}
+
+// Names and origins are the plugin's matter: what it serves is there to be called from elsewhere.
+void Connection::OnPluginsHead() {
+  head_.key.clear();
+  if (head_.hosts.size() > 1 || (head_.hosts.empty() && !http_1_0_)) {
+    return Refuse(ErrorAnswer(400, "invalid", "a request has one Host header", "send Host: with the name you asked"));
+  }
+  slot_ = TakeSlot(shared_->counters, shared_->counters->waits, shared_->limits.waits_max);
+  if (slot_ == nullptr) {
+    return Refuse(
+        ErrorAnswer(503, "unavailable", "too many requests wait for their answers", "try again after a moment", 1));
+  }
+  const auto& message = parser_->get();
+  host::ArrivedRequest& arrived = arrived_.emplace();
+  arrived.method = View(message.method_string());
+  arrived.target = head_.target;
+  for (const auto& field : message) {
+    std::string name(View(field.name_string()));
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    arrived.headers.emplace_back(std::move(name), View(field.value()));
+  }
+  arrived.source_address = ends_.peer_address;
+  arrived.tls = ends_.tls;
+  const auto answer = [weak = weak_from_this(), loops = shared_->loops, io = &loop_.io,
+                       number = number_](host::ServerAnswer given) {
+    asio::post(*io, [weak, number, given = std::move(given)]() mutable {
+      const std::shared_ptr<Connection> alive = weak.lock();
+      if (alive == nullptr || alive->number_ != number) return;
+      alive->token_ = 0;  // it is answered; also before its body is here, when the plugin stops
+      if (alive->state_ == State::kBody) return alive->Refuse(OfPlugin(std::move(given)));
+      alive->OnAnswer(number, OfPlugin(std::move(given)));
+    });
+  };
+  host::HttpServer::Verdict verdict = shared_->requests->Arrive(arrived, shared_->limits.body_bytes_max, answer);
+  if (verdict.answer) return Refuse(OfPlugin(std::move(*verdict.answer)));
+  token_ = verdict.token;
+  body_bytes_max_ = verdict.body_bytes_max;
+  ReadBody();
+}
+
+void Connection::LeavePlugin() {
+  if (token_ != 0) shared_->requests->Leave(std::exchange(token_, 0));
+  arrived_.reset();
+  slot_.reset();
+}
+
+void Connection::ReadBody() {
   state_ = State::kBody;
   const auto passed_ns = static_cast<uint64_t>((Clock::now() - begun_at_).count());
   const uint64_t most = shared_->limits.request_ns_max;
   Deadline(most - std::min(passed_ns, most));
-  const std::string expect = Header(message, "expect");
+  const std::string expect = Header(parser_->get(), "expect");
   if (expect.empty() || parser_->is_done() || http_1_0_) return;
+  if (parser_->content_length().value_or(0) > body_bytes_max_) return;  // it will be told so instead
   // Nothing else is being written: the last answer is out before the next request is parsed.
   Write(kContinue);
 }
 
-// The rest of a request that is refused before it is whole is not read.
 void Connection::Refuse(Answer answer) {
   close_after_ = close_after_ || parser_ == std::nullopt || !parser_->is_done();
   state_ = State::kCarried;
@@ -320,10 +418,20 @@ void Connection::Refuse(Answer answer) {
   OnAnswer(number_, std::move(answer));
 }
 
+// Where the next request would begin cannot be known.
+void Connection::RefuseForGood(Answer answer) {
+  close_after_ = true;
+  Refuse(std::move(answer));
+}
+
 void Connection::Carry() {
   state_ = State::kCarried;
   whole_at_ = Clock::now();
   Deadline(kNever);
+  if (token_ != 0) {
+    waits_ = true;
+    return shared_->requests->Deliver(token_, *arrived_, parser_->get().body(), false);
+  }
   waits_ = WantsEvents(head_);
   std::string body = std::move(parser_->get().body());
   shared_->api->Handle(passed_.route, head_, std::move(body), passed_.principal,
@@ -357,21 +465,25 @@ void Connection::WriteAnswer(const Answer& answer) {
   text += ReasonOf(answer.status);
   text += "\r\nDate: ";
   text += DateText();
-  text += "\r\nContent-Type: ";
-  text += answer.content_type;
-  text += "\r\nContent-Length: ";
-  text += std::to_string(answer.body.size());
-  text += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
-  if (!answer.location.empty()) text += "Location: " + answer.location + "\r\n";
-  if (answer.retry_after_s > 0) text += "Retry-After: " + std::to_string(answer.retry_after_s) + "\r\n";
-  if (answer.status == 401) text += "WWW-Authenticate: Bearer\r\n";
+  text += "\r\n";
+  // RFC 9110, section 8.6: these have no body, and no length either.
+  const bool bodiless = answer.is_plugins && (answer.status == 204 || answer.status == 304);
+  if (!bodiless) text += "Content-Length: " + std::to_string(answer.body.size()) + "\r\n";
+  for (const auto& [name, value] : answer.headers) text += name + ": " + value + "\r\n";
+  if (!answer.is_plugins) {
+    text +=
+        "Content-Type: " + answer.content_type + "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+    if (!answer.location.empty()) text += "Location: " + answer.location + "\r\n";
+    if (answer.retry_after_s > 0) text += "Retry-After: " + std::to_string(answer.retry_after_s) + "\r\n";
+    if (answer.status == 401) text += "WWW-Authenticate: Bearer\r\n";
+  }
   if (close_after_) {
     text += "Connection: close\r\n";
   } else if (http_1_0_) {
     text += "Connection: keep-alive\r\n";
   }
   text += "\r\n";
-  if (!no_body_) text += answer.body;
+  if (!no_body_ && !bodiless) text += answer.body;
   Write(std::move(text));
 }
 
@@ -465,6 +577,7 @@ void Connection::OnWritten() {
 // Closing at once while the other side still sends would make its system drop the answer.
 void Connection::Linger() {
   state_ = State::kLingering;
+  LeavePlugin();
   in_.clear();
   Deadline(shared_->limits.linger_ns_max);
   stream_->EndWriting([self = shared_from_this()] {

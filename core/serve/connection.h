@@ -14,7 +14,9 @@
 #include <optional>
 #include <string>
 
+#include "core/host/http_server.h"
 #include "core/serve/api.h"
+#include "core/serve/framing.h"
 #include "core/serve/gate.h"
 #include "core/serve/loop.h"
 #include "core/serve/message.h"
@@ -29,13 +31,21 @@ struct Shared {
   std::shared_ptr<ServeCounters> counters;
   std::shared_ptr<Api> api;
   std::unique_ptr<Gate> gate;
+  std::shared_ptr<host::HttpServer> requests;  // where what is not under /teal/ goes; null: nowhere
+};
+
+// Both ends of a connection.
+struct Ends {
+  std::string local_address;  // without a port
+  std::string peer_address;
+  bool peer_is_loopback = false;
+  bool tls = false;
 };
 
 // Belongs to the thread of its loop, every function of it.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<Shared> shared, Loop* loop, std::shared_ptr<Stream> stream, std::string local_address,
-             bool peer_is_loopback);
+  Connection(std::shared_ptr<Shared> shared, Loop* loop, std::shared_ptr<Stream> stream, Ends ends);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -67,9 +77,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // False: no more of what was read can be parsed now.
   bool ParseSome();
   void OnHead();
+  void OnPluginsHead();
+  void ReadBody();
   void Refuse(Answer answer);
+  void RefuseForGood(Answer answer);
   bool CountBody();
+  void TooLarge();
   void Carry();
+  void LeavePlugin();
   void OnAnswer(uint64_t number, Answer answer);
   void OnFollow(uint64_t number, std::shared_ptr<Feed> feed);
   void OnStop(uint64_t number, std::function<void()> stop);
@@ -91,8 +106,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::shared_ptr<Shared> shared_;
   Loop& loop_;
   const std::shared_ptr<Stream> stream_;
-  const std::string local_address_;
-  const bool peer_is_loopback_;
+  const Ends ends_;
 
   std::shared_ptr<Connection> self_;  // until it is closed: at times nothing is under way that would hold it
   State state_ = State::kHandshake;
@@ -107,8 +121,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<Parser> parser_;
   Passed passed_;
   RequestHead head_;
-  uint64_t body_bytes_ = 0;  // counted in ServeCounters::bodies_bytes
-  bool begun_ = false;       // a byte of it has come
+  FoldWatch folds_;
+  uint64_t body_bytes_ = 0;      // counted in ServeCounters::bodies_bytes
+  uint64_t body_bytes_max_ = 0;  // of this request
+  // Of one that a plugin answers.
+  std::optional<host::ArrivedRequest> arrived_;
+  uint64_t token_ = 0;          // 0: no plugin has it
+  std::shared_ptr<void> slot_;  // in ServeCounters::waits
+  bool begun_ = false;          // a byte of it has come
   bool close_after_ = false;
   bool no_body_ = false;  // HEAD
   bool http_1_0_ = false;

@@ -37,6 +37,10 @@ struct Answer {
   std::string content_type = "application/json";
   std::string location;        // empty: none
   uint64_t retry_after_s = 0;  // 0: none
+  // Of a plugin: these are all its headers but those of the connection, and the fields above but `status` and `body`
+  // say nothing. They hold no control characters.
+  bool is_plugins = false;
+  std::vector<std::pair<std::string, std::string>> headers;
 };
 
 // A piece of an event stream.

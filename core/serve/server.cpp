@@ -94,8 +94,12 @@ struct Server::Impl {
     asio::post(loop.io, [this, &loop, near, far, socket = std::move(socket)]() mutable {
       const std::shared_ptr<Stream> stream =
           tls == nullptr ? PlainStream(std::move(socket)) : TlsStream(std::move(socket), *tls);
-      std::make_shared<Connection>(shared, &loop, stream, near.address().to_string(), far.address().is_loopback())
-          ->Start();
+      Ends ends;
+      ends.local_address = near.address().to_string();
+      ends.peer_address = far.address().to_string();
+      ends.peer_is_loopback = far.address().is_loopback();
+      ends.tls = tls != nullptr;
+      std::make_shared<Connection>(shared, &loop, stream, std::move(ends))->Start();
     });
   }
 
@@ -162,6 +166,7 @@ Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, runtime::Se
   }
   Shared& shared = *impl->shared;
   shared.limits = chosen.limits;
+  shared.requests = chosen.requests;
   shared.loops = std::make_shared<Loops>(std::max(chosen.threads, 1u));
   shared.counters = std::make_shared<ServeCounters>();
   std::vector<std::string> hosts = chosen.allowed_hosts;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/host/http_server.h"
 #include "core/runtime/service.h"
 #include "core/serve/keys.h"
 #include "core/serve/limits.h"
@@ -21,6 +22,7 @@ struct ServerOptions {
   std::vector<std::string> allowed_hosts;
   unsigned threads = 2;
   ServeLimits limits;
+  std::shared_ptr<host::HttpServer> requests;  // where what is not under /teal/ goes; null: there is nothing there
 };
 
 class Server {

@@ -44,6 +44,7 @@ extern "C" {
 #define TEAL_STATE_ID "teal.host.state/1"
 #define TEAL_METRICS_ID "teal.host.metrics/1"
 #define TEAL_SECRETS_ID "teal.host.secrets/1"
+#define TEAL_HTTP_SERVER_ID "teal.host.http_server/1"
 
 /* ---- Statuses and errors ---- */
 
@@ -490,6 +491,60 @@ typedef struct teal_secrets {
   /* data -> teal_bytes. TEAL_NOT_FOUND, or TEAL_DENIED if the plugin's section does not name it. Never logged. */
   teal_status(TEAL_CALL *get)(const teal_host *, const teal_call *, teal_bytes name);
 } teal_secrets;
+
+/* ---- "teal.host.http_server/1": requests that come to the host's own listener. Whatever is not under /teal/ goes to the one
+ * plugin that listens. Framing, TLS, slow clients and the limits of a request are the host's; they are checked before. ---- */
+
+#define TEAL_ARRIVAL_TLS 1u       /* it came through TLS */
+#define TEAL_ARRIVAL_TOO_LARGE 2u /* its body is longer than allowed: `body` is empty, the connection closes after the answer */
+
+typedef struct teal_arrival {
+  uint32_t struct_size;
+  uint32_t flags;             /* TEAL_ARRIVAL_… */
+  uint64_t token;             /* for answer; never used twice in a host's life */
+  teal_bytes method;          /* as it came: GET, get … */
+  teal_bytes target;          /* as it came, nothing decoded: /a/b?c, *, or http://host/a/b */
+  const teal_header *headers; /* names in lower case, in the order they came, repeated ones one by one */
+  uint64_t header_count;
+  teal_bytes body;            /* whole; empty in `head` */
+  teal_bytes source_address;  /* of the other end of the connection: an IP address as text */
+} teal_arrival;
+
+/* data, all three: concurrent, do not block; may call `answer` from within. What they are given lives until they return. */
+typedef struct teal_http_handler {
+  uint32_t struct_size;
+  uint32_t reserved0;
+  void *ctx;
+  /* The headers are here, the body is not. *body_bytes_max holds the host's limit, which may be lowered for this request.
+   * Who answers from within refuses: the body is not read, `request` does not come, and the connection closes. */
+  void(TEAL_CALL *head)(void *ctx, const teal_arrival *head, uint64_t *body_bytes_max);
+  /* The request, whole. Comes once after `head`, or not at all if the client went. */
+  void(TEAL_CALL *request)(void *ctx, const teal_arrival *request);
+  /* The client went, or the host stopped, before an answer; from now on the token is unknown. */
+  void(TEAL_CALL *gone)(void *ctx, uint64_t token);
+} teal_http_handler;
+
+typedef struct teal_http_answer {
+  uint32_t struct_size;
+  uint32_t status;            /* 200 to 599 */
+  const teal_header *headers; /* without those of the connection: connection, content-length, date, keep-alive,
+                                 transfer-encoding, trailer, upgrade */
+  uint64_t header_count;
+  teal_bytes body;            /* not sent where HTTP has none: to HEAD, with 204 and 304 */
+} teal_http_answer;
+
+typedef struct teal_http_server {
+  uint32_t struct_size;
+  uint32_t reserved0;
+  /* control. One plugin of a host listens; another is TEAL_INVALID. The host copies the struct. Before `close` returns the
+   * plugin must call unlisten. */
+  teal_status(TEAL_CALL *listen)(const teal_host *, const teal_http_handler *handler);
+  /* control, never from within the handler. After it returned the handler is not called. What has no answer gets 503. */
+  void(TEAL_CALL *unlisten)(const teal_host *);
+  /* data; copies. Once for each token, at any time after `head` came. TEAL_NOT_FOUND: it has its answer, or the client went.
+   * TEAL_INVALID: a status, a name or a value that HTTP does not have (CR, LF and NUL among them); the token stays open. */
+  teal_status(TEAL_CALL *answer)(const teal_host *, uint64_t token, const teal_http_answer *answer);
+} teal_http_server;
 
 #ifdef __cplusplus
 }
