@@ -140,6 +140,9 @@ std::optional<Error> Store::OpenRocks(bool make) {
   options.write_buffer_size = 12 << 20;
   options.max_write_buffer_number = 3;
   options.arena_block_size = 256 << 10;
+  // A commit that makes a record first looks whether it is there: so a memory table says quickly that it is not.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = 0.02;
   options.level_compaction_dynamic_level_bytes = true;
   options.max_bytes_for_level_base = 32 << 20;
   options.target_file_size_base = 8 << 20;
