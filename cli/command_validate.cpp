@@ -75,9 +75,12 @@ class Validation {
     for (const Error& error : errors) Add(error);
     counts_.triggers = std::max(counts_.triggers, triggers.size());
     if (const config::Node* const encryption = project.tree.Find("encryption")) {
-      Add(config::ErrorAt(encryption->place, "encryption is checked only: this version keeps sessions unencrypted",
-                          "encrypt the disk meanwhile"),
-          lang::Severity::kWarning);
+      const config::Node* const key = encryption->Find("key");
+      if (key->text.find("${") == std::string::npos) {
+        Add(config::ErrorAt(key->place, "the encryption key stands in this file for all to read",
+                            "refer to it: ${env:NAME} or ${secret:NAME}"),
+            lang::Severity::kWarning);
+      }
     }
     CheckProgram(project, triggers);
   }

@@ -10,6 +10,7 @@
 
 #include "cli/output.h"
 #include "cli/serve/python_host.h"
+#include "cli/serve/sealing.h"
 #include "core/host/file.h"
 #include "core/host/instance.h"
 #include "core/host/json.h"
@@ -22,6 +23,7 @@
 #include "core/runtime/package.h"
 #include "core/runtime/running_note.h"
 #include "core/serve/package_source.h"
+#include "core/serve/sealed_store.h"
 
 namespace teal::cli {
 namespace {
@@ -40,6 +42,7 @@ class LocalSessions : public HostedSessions {
   ~LocalSessions() override {
     Stop();
     floor_.reset();
+    sealed_.reset();
     store_.reset();  // what is still in the memory answers to the sessions
   }
 
@@ -69,6 +72,7 @@ class LocalSessions : public HostedSessions {
   std::unique_ptr<host::Services> services_;
   std::unique_ptr<host::Instance> memory_;
   std::unique_ptr<runtime::MemoryStore> store_;
+  std::unique_ptr<serve::SealedStore> sealed_;  // where teal.yaml gives a key
   std::unique_ptr<runtime::FloorStore> floor_;  // where the memory cannot commit a whole session at once
   std::unique_ptr<runtime::RunningNote> note_;  // its file stays mapped until the process ends
   runtime::RealClock clock_;
@@ -126,14 +130,22 @@ int LocalSessions::Open(Serving serving) {
   if (!memory) return Refuse(memory.failure(), kExitUsage);
   memory_ = std::move(*memory);
   store_ = std::make_unique<runtime::MemoryStore>(memory_->memory(), memory_->handle());
+  const Result<Sealing> sealing = ReadSealing(config_.folder, globals_.stage);
+  if (!sealing) return Refuse(sealing.failure(), kExitUsage);
+  const Status may_open = serve::CheckSealing(store_.get(), sealing.value().seal.get(), sealing.value().clear);
+  if (!may_open) return Refuse(may_open.failure(), kExitUsage);
   if (serving == Serving::kAll) {
     if (const Status noted = OpenNote(data_); !noted) return Refuse(noted.failure(), kExitUsage);
   }
   runtime::DurableOptions options;
   options.note = note_.get();
   options.store = store_.get();
-  if (runtime::NeedsFloor(store_->limits())) {
-    floor_ = std::make_unique<runtime::FloorStore>(*store_);
+  if (sealing.value().seal != nullptr) {
+    sealed_ = std::make_unique<serve::SealedStore>(store_.get(), sealing.value().seal, sealing.value().clear);
+    options.store = sealed_.get();
+  }
+  if (runtime::NeedsFloor(options.store->limits())) {
+    floor_ = std::make_unique<runtime::FloorStore>(*options.store);
     options.store = floor_.get();
   }
   options.clock = &clock_;
