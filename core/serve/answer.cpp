@@ -94,6 +94,11 @@ std::string SessionJson(const runtime::SessionView& s) {
   return json + "}";
 }
 
+std::string ResultJson(const runtime::SessionView& session) {
+  return "{\"sid\":" + JsonOf(session.sid) + ",\"status\":\"" + std::string(NameOf(session.status)) +
+         "\",\"result\":" + (session.result_json.empty() ? "null" : session.result_json) + "}";
+}
+
 std::string BriefJson(const runtime::SessionView& session) {
   return "{\"sid\":" + JsonOf(session.sid) + ",\"status\":\"" + std::string(NameOf(session.status)) + "\"}";
 }

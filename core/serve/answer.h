@@ -15,6 +15,8 @@ Answer ErrorAnswer(int status, std::string_view kind, std::string_view message, 
 Answer ErrorAnswer(const runtime::ServiceError& error);
 
 std::string SessionJson(const runtime::SessionView& session);
+// {"sid","status","result"}: what a token lets one read.
+std::string ResultJson(const runtime::SessionView& session);
 // {"sid","status"}
 std::string BriefJson(const runtime::SessionView& session);
 std::string LineJson(runtime::LineSort sort, const runtime::LineView& line);

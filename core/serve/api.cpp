@@ -35,9 +35,13 @@ std::string LocationOf(const std::string& sid) {
   return std::string(kApiRoot) + "/sessions/" + sid;
 }
 
+std::string JsonFor(const Principal& principal, const SessionView& session) {
+  return principal.by_token ? ResultJson(session) : SessionJson(session);
+}
+
 // 200 when it has ended, else 202.
-Answer WaitAnswer(const SessionView& session) {
-  return Json(HasEnded(session.status) ? 200 : 202, SessionJson(session));
+Answer WaitAnswer(const Principal& principal, const SessionView& session) {
+  return Json(HasEnded(session.status) ? 200 : 202, JsonFor(principal, session));
 }
 
 const std::string* Parameter(const Route& route, std::string_view name) {
@@ -130,9 +134,9 @@ void Api::Handle(const Route& route, const RequestHead& head, std::string body, 
     case Action::kList:
       return List(route, responder);
     case Action::kGet:
-      return Get(route.sid, responder);
+      return Get(route.sid, principal, responder);
     case Action::kWait:
-      return Wait(route, responder);
+      return Wait(route, principal, responder);
     case Action::kOutput:
       return Lines(route, head, LineSort::kOutput, responder);
     case Action::kLog:
@@ -262,11 +266,11 @@ void Api::List(const Route& route, const Reply& reply) {
   });
 }
 
-void Api::Get(const std::string& sid, const Reply& reply) {
+void Api::Get(const std::string& sid, const Principal& principal, const Reply& reply) {
   const Slot slot = TakeCall(*reply);
   if (slot == nullptr) return;
-  service_->Get(sid, [reply, slot](Served<SessionView> served) {
-    if (!Refused(served, *reply)) reply->Give(Json(200, SessionJson(served.value)));
+  service_->Get(sid, [reply, slot, principal](Served<SessionView> served) {
+    if (!Refused(served, *reply)) reply->Give(Json(200, JsonFor(principal, served.value)));
   });
 }
 
@@ -296,13 +300,13 @@ void Api::Rerun(const std::string& sid, std::string_view body, const Reply& repl
   });
 }
 
-void Api::Wait(const Route& route, const Reply& reply) {
+void Api::Wait(const Route& route, const Principal& principal, const Reply& reply) {
   const std::optional<uint64_t> ns = DurationOf(route, "timeout", 30 * kSecondNs, limits_.wait_ns_max, *reply);
   if (!ns) return;
   const Slot slot = TakeWait(*reply);
   if (slot == nullptr) return;
-  const auto answer = [reply](Served<SessionView> served) {
-    if (!Refused(served, *reply)) reply->Give(WaitAnswer(served.value));
+  const auto answer = [reply, principal](Served<SessionView> served) {
+    if (!Refused(served, *reply)) reply->Give(WaitAnswer(principal, served.value));
   };
   const uint64_t wait_ns = stopping_ ? 0 : *ns;
   reply->OnStop([self = shared_from_this(), sid = route.sid, answer] { self->service_->Get(sid, answer); });

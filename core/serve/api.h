@@ -67,8 +67,8 @@ class Api : public std::enable_shared_from_this<Api> {
   void Start(const RequestHead& head, std::string_view body, const Reply& reply);
   void WaitForStarted(const runtime::StartAnswer& started, uint64_t wait_ns, const Reply& reply);
   void List(const Route& route, const Reply& reply);
-  void Get(const std::string& sid, const Reply& reply);
-  void Wait(const Route& route, const Reply& reply);
+  void Get(const std::string& sid, const Principal& principal, const Reply& reply);
+  void Wait(const Route& route, const Principal& principal, const Reply& reply);
   void Send(const Route& route, const RequestHead& head, std::string_view body, const Principal& principal,
             const Reply& reply);
   void ShowDead(const std::string& sid, const Reply& reply);

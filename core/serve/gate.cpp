@@ -1,5 +1,7 @@
 #include "core/serve/gate.h"
 
+#include <chrono>
+
 #include "core/serve/answer.h"
 
 namespace teal::serve {
@@ -21,6 +23,16 @@ std::optional<Answer> Gate::WhyForeign(const RequestHead& head) const {
   return std::nullopt;
 }
 
+std::optional<Principal> Gate::ByToken(const Route& route) const {
+  if (!TakesToken(route.action)) return std::nullopt;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_s = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+  for (const auto& [name, value] : route.query) {
+    if (name == "t" && keys_.tokens().Allows(value, route.sid, now_s)) return Principal{"a token", Role::kRead, true};
+  }
+  return std::nullopt;
+}
+
 std::variant<Passed, Answer> Gate::Pass(const RequestHead& head) const {
   if (std::optional<Answer> foreign = WhyForeign(head)) return std::move(*foreign);
   std::variant<Route, Answer> route = RouteOf(head.method, head.target);
@@ -28,7 +40,8 @@ std::variant<Passed, Answer> Gate::Pass(const RequestHead& head) const {
   const bool open =
       found != nullptr && (IsOpen(found->action) || (head.peer_is_loopback && IsOpenOnLoopback(found->action)));
   if (open) return Passed{std::move(*found), {}};
-  const std::optional<Principal> principal = keys_.Find(head.key);
+  std::optional<Principal> principal = keys_.Find(head.key);
+  if (!principal && head.key.empty() && found != nullptr) principal = ByToken(*found);
   if (!principal) {
     return ErrorAnswer(401, "unauthorized", head.key.empty() ? "a key is needed" : "nobody has this key",
                        "send it as x-teal-key or Authorization: Bearer; the host's own is in .teal/key of its project");

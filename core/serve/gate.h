@@ -27,6 +27,7 @@ class Gate {
 
  private:
   std::optional<Answer> WhyForeign(const RequestHead& head) const;
+  std::optional<Principal> ByToken(const Route& route) const;
 
   KeyRing& keys_;
   const HostCheck hosts_;

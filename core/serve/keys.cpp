@@ -210,7 +210,7 @@ Status RevokeKey(const std::string& path, const std::string& name) {
 }
 
 KeyRing::KeyRing(const std::string& own_key, std::string keys_file)
-    : own_{kOwnKeyName, Role::kAdmin, Sha256Of(own_key), 0}, keys_file_(std::move(keys_file)) {}
+    : own_{kOwnKeyName, Role::kAdmin, Sha256Of(own_key), 0}, tokens_(own_key), keys_file_(std::move(keys_file)) {}
 
 Result<std::unique_ptr<KeyRing>> KeyRing::Open(std::string own_key, std::string keys_file) {
   Result<std::vector<KeyEntry>> keys = ReadKeys(keys_file);

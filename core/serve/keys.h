@@ -13,6 +13,7 @@
 
 #include "core/base/result.h"
 #include "core/base/sha256.h"
+#include "core/serve/session_token.h"
 
 namespace teal::serve {
 
@@ -25,6 +26,7 @@ std::optional<Role> RoleOf(std::string_view name);
 struct Principal {
   std::string name;
   Role role = Role::kRead;
+  bool by_token = false;  // it has no key, and may read status and result of the session in its route
 };
 
 struct KeyEntry {
@@ -59,6 +61,8 @@ class KeyRing {
 
   // Whose key it is; nullopt: nobody's. Takes the same time for any key of a length.
   std::optional<Principal> Find(std::string_view key);
+  // Of the host's own key.
+  const SessionTokens& tokens() const { return tokens_; }
 
  private:
   KeyRing(const std::string& own_key, std::string keys_file);
@@ -72,6 +76,7 @@ class KeyRing {
   void Refresh();
 
   const KeyEntry own_;
+  const SessionTokens tokens_;
   const std::string keys_file_;
   std::mutex mutex_;
   // Guarded by mutex_.

@@ -60,6 +60,10 @@ inline bool IsOpen(Action action) {
 inline bool IsOpenOnLoopback(Action action) {
   return action == Action::kHealth || action == Action::kReady || action == Action::kMetrics;
 }
+// Whether a token of the session does instead of a key.
+inline bool TakesToken(Action action) {
+  return action == Action::kGet || action == Action::kWait;
+}
 Role RoleFor(Action action);
 
 }  // namespace teal::serve
