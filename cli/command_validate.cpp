@@ -10,7 +10,9 @@
 #include "cli/report.h"
 #include "core/config/project.h"
 #include "core/config/schema.h"
+#include "core/config/trigger_sections.h"
 #include "core/config/triggers.h"
+#include "triggers/schedule/plan.h"
 
 namespace teal::cli {
 namespace {
@@ -72,6 +74,7 @@ class Validation {
     std::vector<Error> errors;
     const std::vector<config::Trigger> triggers = config::ReadTriggers(project.tree, &errors);
     CheckBackend(project.tree, &errors);
+    CheckSections(project.tree, &errors);
     for (const Error& error : errors) Add(error);
     counts_.triggers = std::max(counts_.triggers, triggers.size());
     if (const config::Node* const encryption = project.tree.Find("encryption")) {
@@ -83,6 +86,24 @@ class Validation {
       }
     }
     CheckProgram(project, triggers);
+  }
+
+  // What the plugins that come with Teal would refuse, where it can be known without values of references.
+  void CheckSections(const config::Node& tree, std::vector<Error>* errors) {
+    std::vector<Error> told;  // also what ReadTriggers has told
+    for (const config::TriggerSection& section : config::ReadTriggerSections(tree, nullptr, &told)) {
+      if (section.kind != "schedule" || section.config_json.find("${") != std::string::npos) continue;
+      std::optional<schedule::Section> read;
+      if (const auto wrong = schedule::ReadSection(section.config_json, &read)) {
+        told.push_back(config::ErrorAt(section.place, wrong->message, "try it with teal schedule next"));
+      }
+    }
+    for (Error& error : told) {
+      const bool known = std::any_of(errors->begin(), errors->end(), [&](const Error& other) {
+        return other.line == error.line && other.column == error.column && other.message == error.message;
+      });
+      if (!known) errors->push_back(std::move(error));
+    }
   }
 
   void CheckBackend(const config::Node& tree, std::vector<Error>* errors) {

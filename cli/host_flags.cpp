@@ -6,9 +6,9 @@
 namespace teal::cli {
 namespace {
 
-constexpr const char* kNames[] = {"serve",  "start", "invoke",  "wait",  "result", "sessions",  "inspect",
-                                  "stdout", "logs",  "history", "send",  "cancel", "terminate", "pause",
-                                  "resume", "keys",  "doctor",  "rerun", "dead",   "dev",       "versions"};
+constexpr const char* kNames[] = {"serve",  "start",   "invoke", "wait",   "result",    "sessions", "inspect", "stdout",
+                                  "logs",   "history", "send",   "cancel", "terminate", "pause",    "resume",  "keys",
+                                  "doctor", "rerun",   "dead",   "dev",    "versions",  "triggers", "fire"};
 
 void AddServing(CLI::App* serve, HostFlags* flags) {
   serve->add_option("FILE", flags->file, "the program; else `main` of teal.yaml");
@@ -123,17 +123,17 @@ void AddChanging(CLI::App& app, HostFlags* flags) {
   CLI::App* rerun = AddOfSession(app, flags, "rerun", "run a session again: a new one, with its program and arguments",
                                  "SID --from start");
   rerun->add_option("--from", flags->from, "where it begins: `start`")->required();
-  CLI::App* dead =
-      app.add_subcommand("dead", "sessions that were set aside, because they ended their host three times");
+  CLI::App* dead = app.add_subcommand(
+      "dead", "what was set aside: sessions that ended their host three times, events that fit nothing");
   dead->footer("Example: teal dead list");
   dead->require_subcommand(1);
   const auto one = [&](const char* name, const char* what) {
-    dead->add_subcommand(name, what)->add_option("ID", flags->sid, "the session's id")->required();
+    dead->add_subcommand(name, what)->add_option("ID", flags->sid, "the id of the session or the event")->required();
   };
   dead->add_subcommand("list", "which there are, the newest first");
   one("show", "one, and why it is dead");
-  one("retry", "let it go on from where it was");
-  one("drop", "end it");
+  one("retry", "let the session go on from where it was; start the event's session");
+  one("drop", "end the session; forget the event");
   CLI::App* keys = app.add_subcommand("keys", "the keys of this project's host");
   keys->footer("Example: teal keys new dashboard --role read");
   keys->require_subcommand(1);
@@ -149,6 +149,20 @@ void AddChanging(CLI::App& app, HostFlags* flags) {
   revoke->add_option("NAME", flags->name, "its name")->required();
 }
 
+void AddTriggers(CLI::App& app, HostFlags* flags) {
+  CLI::App* triggers =
+      app.add_subcommand("triggers", "the triggers of a host: their next times, last delivery, last error");
+  triggers->footer("Example: teal triggers\nCounts are since the host started.");
+  triggers->add_option("--limit", flags->limit, "at most so many; 100 if left out")->check(CLI::Range(1, 1'000'000));
+  CLI::App* fire = app.add_subcommand("fire", "start now what a trigger starts, print the session's id");
+  fire->footer(
+      "Example: teal fire nightly.schedule --at 2026-01-31T03:00:00Z\nWith --at it is the session of that time: the "
+      "one "
+      "that is there already, or a new one.");
+  fire->add_option("NAME", flags->name, "the trigger's name, as teal triggers shows it")->required();
+  fire->add_option("--at", flags->at, "as if it were this time, of RFC 3339");
+}
+
 }  // namespace
 
 void AddHostCommands(CLI::App& app, HostFlags* flags) {
@@ -157,6 +171,7 @@ void AddHostCommands(CLI::App& app, HostFlags* flags) {
   AddReading(app, flags);
   AddChanging(app, flags);
   AddVersions(app, flags);
+  AddTriggers(app, flags);
 }
 
 bool IsHostCommand(const std::string& name) {

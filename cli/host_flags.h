@@ -52,7 +52,9 @@ struct HostFlags {
   std::string from;
   // dead: list, show, retry or drop
   std::string action;
-  // keys
+  // fire
+  std::string at;
+  // keys; fire: of the trigger
   std::string name;
   std::string role = "operate";
 };

@@ -28,6 +28,7 @@ constexpr uint64_t kSliceNs = 60 * kSecondNs;  // one request waits so long at m
 constexpr uint64_t kGraceNs = 30 * kSecondNs;  // for the answer to come after it
 constexpr char kSessions[] = "/teal/v1/sessions";
 constexpr char kDead[] = "/teal/v1/dead";
+constexpr char kTriggers[] = "/teal/v1/triggers";
 
 std::string SessionPath(std::string_view sid, const std::string& rest = "") {
   return std::string(kSessions) + "/" + serve::PercentEncode(sid) + rest;
@@ -59,6 +60,7 @@ class Command {
   int Change(const std::string& what);
   int Rerun();
   int Dead(const std::string& action);
+  int Fire();
 
  private:
   int Usage(const std::string& message, const std::string& hint) {
@@ -288,7 +290,13 @@ int Command::List(const std::string& path, const std::string& query, const char*
     const auto* list = sessions.As<vm::List>();
     for (uint64_t i = 0; i < list->size && left > 0; ++i, --left) {
       const Value& session = list->items[i];
-      PrintLine(globals_.json ? ToJson(session) : SessionLine(session));
+      if (globals_.json) {
+        PrintLine(ToJson(session));
+      } else if (path == kTriggers) {
+        WriteAll(STDOUT_FILENO, TriggerText(session));
+      } else {
+        PrintLine(TextIn(session, "trigger").empty() ? SessionLine(session) : DeadEventLine(session));
+      }
     }
     cursor = TextIn(*page, "cursor");
   } while (!cursor.empty() && left > 0);
@@ -390,9 +398,26 @@ int Command::Dead(const std::string& action) {
   if (!answer) return ask_.code();
   if (globals_.json) {
     PrintLine(ToJson(*answer));
+  } else if (action == "show" && !TextIn(*answer, "trigger").empty()) {
+    PrintLine(DeadEventLine(*answer));
   } else if (action == "show") {
     PrintLine(SessionLine(*answer));
     PrintLine("  " + std::string(TextIn(ValueIn(*answer, "error"), "message")));
+  }
+  return kExitDone;
+}
+
+int Command::Fire() {
+  std::string body = "{";
+  if (!flags_.at.empty()) body += "\"at\":" + serve::JsonOf(flags_.at);
+  const std::optional<Value> answer =
+      ask_.Post(std::string(kTriggers) + "/" + serve::PercentEncode(flags_.name) + "/fire", body + "}");
+  if (!answer) return ask_.code();
+  const Value sessions = ValueIn(*answer, "sessions");
+  if (sessions.tag() != vm::Tag::kList) return kExitDone;
+  const auto* list = sessions.As<vm::List>();
+  for (uint64_t i = 0; i < list->size; ++i) {
+    PrintLine(globals_.json ? ToJson(list->items[i]) : std::string(TextIn(list->items[i], "sid")));
   }
   return kExitDone;
 }
@@ -423,6 +448,8 @@ int AskHost(const Globals& globals, const HostFlags& flags, const std::string& c
       {"history", [&] { return asked.Lines("history", false); }},
       {"rerun", [&] { return asked.Rerun(); }},
       {"dead", [&] { return asked.Dead(flags.action); }},
+      {"triggers", [&] { return asked.List(kTriggers, "", "triggers"); }},
+      {"fire", [&] { return asked.Fire(); }},
       {"send", [&] { return asked.Send(); }}};
   const auto found = commands.find(command);
   return found == commands.end() ? asked.Change(command) : found->second();

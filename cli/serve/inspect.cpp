@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "cli/report.h"
 #include "cli/serve/ask.h"
 
 namespace teal::cli {
@@ -85,6 +86,37 @@ std::string InspectText(const Value& session, const Value& threads) {
     if (TextIn(thread, "owner").empty()) AppendThread(thread, threads, 0, &text);
   });
   return text;
+}
+
+std::string DeadEventLine(const Value& letter) {
+  return Padded(TextIn(letter, "id"), 38) + "  event  " + std::string(TextIn(letter, "dead").substr(0, 19)) + "Z  " +
+         std::string(TextIn(letter, "trigger")) + "  " + std::string(TextIn(letter, "event_id")) + "  " +
+         std::string(TextIn(ValueIn(letter, "error"), "message"));
+}
+
+std::string TriggerText(const Value& trigger) {
+  std::string text = std::string(TextIn(trigger, "name")) + "  " + std::string(TextIn(trigger, "kind")) + "  " +
+                     std::string(TextIn(trigger, "function")) + "()";
+  if (ToJson(ValueIn(trigger, "running")) != "true") text += "  not running";
+  text += "\n";
+  std::string next;
+  EachOf(ValueIn(ValueIn(trigger, "status"), "next"),
+         [&next](const Value& time) { next += (next.empty() ? "" : "  ") + Display(time); });
+  if (!next.empty()) text += "  next:  " + next + "\n";
+  if (const std::string_view last = TextIn(trigger, "last_delivery"); !last.empty()) {
+    text +=
+        "  last:  " + std::string(last.substr(0, 19)) + "Z  session " + std::string(TextIn(trigger, "last_sid")) + "\n";
+  }
+  if (const std::string_view error = TextIn(trigger, "last_error"); !error.empty()) {
+    text +=
+        "  error: " + std::string(TextIn(trigger, "last_error_at").substr(0, 19)) + "Z  " + std::string(error) + "\n";
+  }
+  std::string counts;
+  EachField(ValueIn(trigger, "counts"), [&counts](const std::string& name, const Value& count) {
+    if (const std::string number = ToJson(count); number != "0")
+      counts += (counts.empty() ? "" : ", ") + number + " " + name;
+  });
+  return text + (counts.empty() ? "" : "  " + counts + "\n");
 }
 
 std::string EntryLine(const Value& item) {

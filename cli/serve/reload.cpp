@@ -59,23 +59,24 @@ int Reloader::Begin(LoadedProgram loaded) {
   return sessions_->Use(loaded_, name_, &hash_);
 }
 
-void Reloader::Look() {
+bool Reloader::Look() {
   std::string now = Glance();
   const bool settled = now == seen_;
   seen_ = std::move(now);
-  if (!settled || seen_ == taken_) return;
+  if (!settled || seen_ == taken_) return false;
   taken_ = seen_;
   LoadedProgram next;
-  if (LoadProgram(globals_, file_, &next) != kExitDone) return;
+  if (LoadProgram(globals_, file_, &next) != kExitDone) return false;
   std::string hash;
-  if (sessions_->Use(next, name_, &hash) != kExitDone) return;
+  if (sessions_->Use(next, name_, &hash) != kExitDone) return false;
   loaded_ = std::move(next);
   taken_ = seen_ = Glance();  // what it imports may be other files
-  if (hash == hash_) return;
+  if (hash == hash_) return true;  // teal.yaml alone, perhaps
   const std::string before = std::exchange(hash_, hash);
   if (!globals_.quiet)
     WriteAll(STDERR_FILENO, "teal: new sessions take " + name_ + " as version " + hash.substr(0, 12) + "\n");
   sessions_->service().RemoveProgram(before, [](const auto&) {});
+  return true;
 }
 
 }  // namespace teal::cli

@@ -21,8 +21,8 @@ class Reloader {
   int Begin(LoadedProgram loaded);
   // If files of the program have changed since the last look, and not since the one before: it is compiled, its Python
   // code loaded, and new sessions take it. What is wrong is reported, and changes nothing. A version that it replaces
-  // is removed, unless sessions keep it.
-  void Look();
+  // is removed, unless sessions keep it. True: they were taken.
+  bool Look();
 
  private:
   std::string Glance() const;

@@ -16,6 +16,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/program.h"
+#include "cli/serve/hosted_triggers.h"
 #include "cli/serve/place.h"
 #include "cli/serve/reload.h"
 #include "cli/serve/wiring.h"
@@ -171,25 +172,38 @@ int Serve(const Globals& globals, const HostFlags& flags, bool reloads) {
     if (newest.failure().code != FailureCode::kNotFound) return Refuse(globals, newest.failure());
     if (!flags.empty) return NoProgram(globals);
   }
+  const std::unique_ptr<HostedTriggers> triggers = HostedTriggers::Open(globals, project, data, sessions.get());
+  if (triggers == nullptr) return kExitUsage;
+  options.triggers = triggers->service();
   Result<std::unique_ptr<serve::Server>> server =
       serve::Server::Start(std::move(options), &sessions->service(), keys.value().get());
   if (!server) {
     sessions->Stop();
     return Refuse(globals, server.failure());
   }
+  if (const int applied = triggers->Apply(); applied != kExitDone) {
+    triggers->Stop();
+    server.value().reset();
+    sessions->Stop();
+    return applied;
+  }
   if (const Status written = WriteHostFile(project, server.value()->Url(), flags.tls_certificate); !written) {
+    triggers->Stop();
     server.value().reset();
     sessions->Stop();
     return Refuse(globals, written.failure());
   }
   WriteAll(STDOUT_FILENO, "ready " + server.value()->Url() + "\n");
   if (reloads) {
-    while (!stop.WaitFor(kLookEvery)) reloader.Look();
+    while (!stop.WaitFor(kLookEvery)) {
+      if (reloader.Look()) triggers->Apply();
+    }
   }
   stop.Wait();
   sessions->WillStop();
   if (!globals.quiet)
     WriteAll(STDERR_FILENO, "teal: stopping; what is under way ends first, a second signal stops at once\n");
+  triggers->Stop();
   server.value()->Drain();
   RemoveHostFile(project);
   server.value().reset();

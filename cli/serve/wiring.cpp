@@ -49,6 +49,7 @@ class LocalSessions : public HostedSessions {
   // kExitDone, or reported.
   int Open(Serving serving);
   runtime::SessionService& service() override { return *sessions_; }
+  host::Instance& memory() override { return *memory_; }
   void WillStop() override {
     if (note_ != nullptr) note_->WillEnd();
   }

@@ -6,6 +6,7 @@
 
 #include "cli/globals.h"
 #include "cli/program.h"
+#include "core/host/instance.h"
 #include "core/runtime/service.h"
 
 namespace teal::cli {
@@ -19,6 +20,8 @@ class HostedSessions {
  public:
   virtual ~HostedSessions() = default;
   virtual runtime::SessionService& service() = 0;
+  // Where all is kept.
+  virtual host::Instance& memory() = 0;
   // It is about to end by itself: no session is held to have ended it, however it goes on. Thread-safe.
   virtual void WillStop() = 0;
   // Carries sessions from now on. Use and UseNewest do it, if nobody did.

@@ -68,7 +68,8 @@ std::optional<ServiceError> DurableSessions::Prepare(const StartRequest& request
   if (!ReadJson(request.arguments_json, &arguments, &why)) return Unfit(Code::kInvalid, "args: " + why, "write JSON");
   if (arguments.tag() != vm::Tag::kList) return Unfit(Code::kInvalid, "args is no list", "write [1, \"two\"]");
   const vm::List* list = arguments.As<vm::List>();
-  if (list->size != function->parameters.size()) {
+  const size_t taken = function->parameters.size();
+  if (list->size < taken || (list->size > taken && !request.drop_arguments)) {
     return Unfit(Code::kUnfit,
                  request.function + " takes " + std::to_string(function->parameters.size()) + " arguments, not " +
                      std::to_string(list->size),
@@ -91,7 +92,7 @@ std::optional<ServiceError> DurableSessions::Prepare(const StartRequest& request
   start->foreign = loaded->second.foreign;
   start->function = vm::Value::Function(index);
   start->limits = options_.limits;
-  for (uint64_t i = 0; i < list->size; ++i) {
+  for (uint64_t i = 0; i < taken; ++i) {
     vm::Share(list->items[i]);
     start->arguments.push_back(list->items[i]);
   }

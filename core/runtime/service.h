@@ -65,6 +65,7 @@ enum class OnConflict : uint8_t { kSame, kReject, kRestart };
 struct StartRequest {
   std::string function;
   std::string arguments_json = "[]";  // a list
+  bool drop_arguments = false;        // a function that takes fewer gets the first ones; else they must be as many
   std::string source = "api";         // who starts: with `id` it makes the session's id
   std::string id;                     // empty: a random session id
   OnConflict on_conflict = OnConflict::kSame;

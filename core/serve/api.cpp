@@ -90,8 +90,12 @@ bool IdempotencyBook::Fits(const Sha256& key, const Sha256& body) {
 }
 
 Api::Api(runtime::SessionService* service, const ServeLimits& limits, std::shared_ptr<ServeCounters> counters,
-         After after)
-    : service_(service), limits_(limits), counters_(std::move(counters)), after_(std::move(after)) {}
+         After after, trigger::TriggerService* triggers)
+    : service_(service),
+      triggers_(triggers),
+      limits_(limits),
+      counters_(std::move(counters)),
+      after_(std::move(after)) {}
 
 Api::Slot Api::TakeCall(Responder& responder) {
   Slot slot = TakeSlot(counters_, counters_->calls, limits_.calls_max);
@@ -114,6 +118,9 @@ void Api::Handle(const Route& route, const RequestHead& head, std::string body, 
                  std::shared_ptr<Responder> responder) {
   using runtime::LineSort;
   using runtime::SessionService;
+  const bool of_dead =
+      route.action == Action::kDeadShow || route.action == Action::kDeadRetry || route.action == Action::kDeadDrop;
+  if (of_dead && IsDeadEvent(route.sid)) return DeadEvent(route.action, route.sid, responder);
   switch (route.action) {
     case Action::kHealth:
       return responder->Give(Json(200, "{\"status\":\"ok\"}"));
@@ -158,6 +165,10 @@ void Api::Handle(const Route& route, const RequestHead& head, std::string body, 
       return Alter(route.sid, &SessionService::Resume, responder);
     case Action::kRerun:
       return Rerun(route.sid, body, responder);
+    case Action::kTriggers:
+      return Triggers(route, responder);
+    case Action::kFire:
+      return Fire(route.sid, body, responder);
     case Action::kDeadList:
       return List(route, responder);
     case Action::kDeadShow:
@@ -174,7 +185,8 @@ void Api::Ready(Responder& responder) {
 }
 
 void Api::Metrics(Responder& responder) {
-  Answer answer = Json(200, MetricsText(service_->Counters(), *counters_));
+  Answer answer =
+      Json(200, MetricsText(service_->Counters(), *counters_) + (triggers_ == nullptr ? "" : triggers_->MetricsText()));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   responder.Give(std::move(answer));
 }
@@ -256,14 +268,25 @@ void Api::List(const Route& route, const Reply& reply) {
   }
   const Slot slot = TakeCall(*reply);
   if (slot == nullptr) return;
-  service_->List(std::move(request), [reply, slot, dead](Served<runtime::ListAnswer> served) {
-    if (Refused(served, *reply)) return;
-    std::string json = dead ? "{\"dead\":[" : "{\"sessions\":[";
-    for (size_t i = 0; i < served.value.sessions.size(); ++i) {
-      json += (i > 0 ? "," : "") + SessionJson(served.value.sessions[i]);
+  if (dead && triggers_ != nullptr) {
+    if (const std::optional<std::string> events = DeadEventsCursorOf(request.cursor)) {
+      return ListDeadEvents(*events, *limit, "", slot, reply);
     }
-    reply->Give(Json(200, json + "],\"cursor\":" + JsonOrNull(CursorText(served.value.cursor)) + "}"));
-  });
+  }
+  service_->List(std::move(request),
+                 [self = shared_from_this(), reply, slot, dead, limit = *limit](Served<runtime::ListAnswer> served) {
+                   if (Refused(served, *reply)) return;
+                   std::string items;
+                   for (size_t i = 0; i < served.value.sessions.size(); ++i) {
+                     items += (i > 0 ? "," : "") + SessionJson(served.value.sessions[i]);
+                   }
+                   const uint64_t left = limit - std::min<uint64_t>(limit, served.value.sessions.size());
+                   if (dead && self->triggers_ != nullptr && served.value.cursor.empty()) {
+                     return self->ListDeadEvents("", std::max<uint64_t>(left, 1), std::move(items), slot, reply);
+                   }
+                   reply->Give(Json(200, (dead ? "{\"dead\":[" : "{\"sessions\":[") + items +
+                                             "],\"cursor\":" + JsonOrNull(CursorText(served.value.cursor)) + "}"));
+                 });
 }
 
 void Api::Get(const std::string& sid, const Principal& principal, const Reply& reply) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -18,6 +19,7 @@
 #include "core/serve/message.h"
 #include "core/serve/metrics.h"
 #include "core/serve/route.h"
+#include "core/trigger/service.h"
 
 namespace teal::serve {
 
@@ -41,8 +43,9 @@ class Api : public std::enable_shared_from_this<Api> {
   // Calls a function after so many ns, on any thread; drops it when the server is gone.
   using After = std::function<void(uint64_t ns, std::function<void()>)>;
 
-  Api(runtime::SessionService* service, const ServeLimits& limits, std::shared_ptr<ServeCounters> counters,
-      After after);
+  // triggers: of the host, outlives the last Handle as the service does; null: it has none.
+  Api(runtime::SessionService* service, const ServeLimits& limits, std::shared_ptr<ServeCounters> counters, After after,
+      trigger::TriggerService* triggers = nullptr);
 
   void Handle(const Route& route, const RequestHead& head, std::string body, const Principal& principal,
               std::shared_ptr<Responder> responder);
@@ -72,6 +75,12 @@ class Api : public std::enable_shared_from_this<Api> {
   void Send(const Route& route, const RequestHead& head, std::string_view body, const Principal& principal,
             const Reply& reply);
   void ShowDead(const std::string& sid, const Reply& reply);
+  // api_triggers.cpp
+  void Triggers(const Route& route, const Reply& reply);
+  void Fire(const std::string& name, std::string_view body, const Reply& reply);
+  void ListDeadEvents(const std::string& cursor, uint64_t limit, std::string before, const Slot& slot,
+                      const Reply& reply);
+  void DeadEvent(Action action, const std::string& id, const Reply& reply);
   void Rerun(const std::string& sid, std::string_view body, const Reply& reply);
   void Alter(const std::string& sid, Change change, const Reply& reply);
   void Lines(const Route& route, const RequestHead& head, runtime::LineSort sort, const Reply& reply);
@@ -79,6 +88,7 @@ class Api : public std::enable_shared_from_this<Api> {
 
   // Constant after construction.
   runtime::SessionService* const service_;
+  trigger::TriggerService* const triggers_;
   const ServeLimits limits_;
   const std::shared_ptr<ServeCounters> counters_;
   const After after_;
@@ -86,5 +96,12 @@ class Api : public std::enable_shared_from_this<Api> {
   IdempotencyBook book_;
   std::atomic<bool> stopping_{false};
 };
+
+// ?limit=; nullopt: refused.
+std::optional<uint64_t> PageLimitOf(const Route& route, Responder& responder);
+// Whether what is dead and has this id is an event and no session.
+bool IsDeadEvent(const std::string& id);
+// Where dead events go on in a list of what is dead; nullopt: it is at its sessions.
+std::optional<std::string> DeadEventsCursorOf(const std::string& cursor);
 
 }  // namespace teal::serve

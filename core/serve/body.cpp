@@ -217,6 +217,28 @@ std::variant<std::string, Answer> ReadRerun(std::string_view body) {
   return from;
 }
 
+std::variant<FireBody, Answer> ReadFire(std::string_view body) {
+  FireBody fire;
+  if (body.empty()) return fire;
+  std::variant<Value, Answer> decoded = Decode(body);
+  if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);
+  const Value value = std::get<Value>(decoded);
+  if (value.tag() != Tag::kHash) return Bad("the body is a JSON object, not " + std::string(vm::TypeName(value)));
+  const Fields fields(*value.As<vm::Hash>(), "");
+  std::string hint, at;
+  std::string wrong = fields.Unknown({"at", "event"}, &hint);
+  if (wrong.empty()) fields.Text("at", kNameBytesMax, &at, &wrong);
+  if (!wrong.empty()) return Bad(wrong, hint);
+  if (!at.empty()) {
+    const std::optional<uint64_t> time = ParseTime(at);
+    if (!time) return Bad("\"at\" is a time of RFC 3339", "write 2026-01-31T10:00:00Z");
+    fire.at_unix_ns = *time;
+  }
+  if (const Value* event = fields.Find("event")) fire.event_json = Encode(*event);
+  if (!at.empty() && !fire.event_json.empty()) return Bad("\"at\" and \"event\" do not go together", "leave one out");
+  return fire;
+}
+
 std::variant<runtime::NewProgram, Answer> ReadProgram(std::string_view body) {
   std::variant<Value, Answer> decoded = Decode(body);
   if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);

@@ -24,6 +24,13 @@ std::variant<std::string, Answer> ReadRerun(std::string_view body);
 // Of POST /programs: {"name","executable","package"?,"activate"?}, the two in Base64.
 std::variant<runtime::NewProgram, Answer> ReadProgram(std::string_view body);
 
+struct FireBody {
+  uint64_t at_unix_ns = 0;  // 0: now
+  std::string event_json;   // empty: none
+};
+// Of POST /triggers/{name}/fire: {"at"?,"event"?}, or nothing.
+std::variant<FireBody, Answer> ReadFire(std::string_view body);
+
 // The value of an event, as JSON. content_type: JSON, or nothing said: JSON, nothing is null; text/…: a string; other
 // bytes: their Base64.
 std::variant<std::string, Answer> ReadEvent(std::string_view content_type, std::string_view body);

@@ -45,6 +45,8 @@ const std::vector<Known>& KnownRoutes() {
       {Method::kGet, "dead/{}", Action::kDeadShow, {}},
       {Method::kPost, "dead/{}/retry", Action::kDeadRetry, {}},
       {Method::kDelete, "dead/{}", Action::kDeadDrop, {}},
+      {Method::kGet, "triggers", Action::kTriggers, {"limit", "cursor"}},
+      {Method::kPost, "triggers/{}/fire", Action::kFire, {}},
   };
   return routes;
 }
@@ -140,10 +142,6 @@ std::variant<Route, Answer> RouteOf(Method method, std::string_view target) {
     return ErrorAnswer(404, "not_found", "this path does not take this method",
                        "reading is GET, starting, sending and changing is POST, removing and dropping is DELETE");
   }
-  const std::string_view first = PartsOf(path, '/').front();
-  if (first == "triggers") {
-    return ErrorAnswer(404, "not_found", "this version of the host has no such request", "see docs/control-api.md");
-  }
   return ErrorAnswer(404, "not_found", "there is nothing at this path", "see docs/control-api.md");
 }
 
@@ -158,6 +156,7 @@ Role RoleFor(Action action) {
     case Action::kRerun:
     case Action::kDeadRetry:
     case Action::kDeadDrop:
+    case Action::kFire:
       return Role::kOperate;
     case Action::kAddProgram:
     case Action::kActivateProgram:

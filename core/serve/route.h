@@ -41,12 +41,14 @@ enum class Action : uint8_t {
   kDeadShow,
   kDeadRetry,
   kDeadDrop,
+  kTriggers,
+  kFire,
 };
 
 struct Route {
   Action action = Action::kHealth;
-  std::string sid;                                         // also the id of what is dead; of a program: its hash
-  std::string event;                                       // kSend
+  std::string sid;    // also the id of what is dead; of a program: its hash; of a trigger: its name
+  std::string event;  // kSend
   std::vector<std::pair<std::string, std::string>> query;  // in the order of the request, decoded
 };
 

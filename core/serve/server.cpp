@@ -173,10 +173,12 @@ Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, runtime::Se
   hosts.push_back(chosen.address);
   shared.gate = std::make_unique<Gate>(keys, HostCheck(hosts));
   const std::weak_ptr<Loops> loops = shared.loops;
-  shared.api = std::make_shared<Api>(service, chosen.limits, shared.counters,
-                                     [loops](uint64_t ns, std::function<void()> function) {
-                                       if (const auto alive = loops.lock()) alive->After(ns, std::move(function));
-                                     });
+  shared.api = std::make_shared<Api>(
+      service, chosen.limits, shared.counters,
+      [loops](uint64_t ns, std::function<void()> function) {
+        if (const auto alive = loops.lock()) alive->After(ns, std::move(function));
+      },
+      chosen.triggers);
   impl->acceptor = std::make_unique<tcp::acceptor>(shared.loops->at(0).io);
   impl->pause = std::make_unique<asio::steady_timer>(shared.loops->at(0).io);
   if (const Status listening = impl->Listen(); !listening) return listening.failure();

@@ -11,6 +11,7 @@
 #include "core/runtime/service.h"
 #include "core/serve/keys.h"
 #include "core/serve/limits.h"
+#include "core/trigger/service.h"
 
 namespace teal::serve {
 
@@ -23,6 +24,7 @@ struct ServerOptions {
   unsigned threads = 2;
   ServeLimits limits;
   std::shared_ptr<host::HttpServer> requests;  // where what is not under /teal/ goes; null: there is nothing there
+  trigger::TriggerService* triggers = nullptr;  // outlives the server; null: the host has none
 };
 
 class Server {

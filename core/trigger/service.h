@@ -58,7 +58,7 @@ struct DeadLetter {
 };
 
 struct DeadPage {
-  std::vector<DeadLetter> letters;  // the oldest first
+  std::vector<DeadLetter> letters;  // by id
   std::string cursor;               // empty: no more
 };
 
@@ -71,8 +71,10 @@ class TriggerService {
 
   // after: the cursor of the page before, or empty. limit: 1 to 1000.
   virtual void List(std::string after, uint64_t limit, runtime::Done<TriggerPage> done) = 0;
-  // Starts what the trigger starts, now, or as at a time. kUnfit: its plugin cannot be fired by hand.
-  virtual void Fire(std::string name, uint64_t at_unix_ns, runtime::Done<std::vector<runtime::StartAnswer>> done) = 0;
+  // Starts what the trigger starts of `event_json`, an event as its source would tell it (the plugin's `decode`);
+  // empty: of its time being there, now or as at a time. kUnfit: its plugin takes no such event.
+  virtual void Fire(std::string name, uint64_t at_unix_ns, std::string event_json,
+                    runtime::Done<std::vector<runtime::StartAnswer>> done) = 0;
 
   virtual void Dead(std::string after, uint64_t limit, runtime::Done<DeadPage> done) = 0;
   virtual void ShowDead(std::string id, runtime::Done<DeadLetter> done) = 0;

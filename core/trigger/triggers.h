@@ -70,15 +70,17 @@ class Triggers : public TriggerService {
   void Stop();
 
   void List(std::string after, uint64_t limit, runtime::Done<TriggerPage> done) override;
-  void Fire(std::string name, uint64_t at_unix_ns, runtime::Done<std::vector<runtime::StartAnswer>> done) override;
+  void Fire(std::string name, uint64_t at_unix_ns, std::string event_json,
+            runtime::Done<std::vector<runtime::StartAnswer>> done) override;
   void Dead(std::string after, uint64_t limit, runtime::Done<DeadPage> done) override;
   void ShowDead(std::string id, runtime::Done<DeadLetter> done) override;
   void RetryDead(std::string id, runtime::Done<runtime::SessionView> done) override;
   void DropDead(std::string id, runtime::Done<DeadLetter> done) override;
   std::string MetricsText() const override;
 
+  class Desk;  // what it is made of
+
  private:
-  class Desk;
   const std::shared_ptr<Desk> desk_;
 };
 

@@ -1,0 +1,111 @@
+#include "cli/serve/hosted_triggers.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "cli/output.h"
+#include "cli/program.h"
+#include "core/config/project.h"
+#include "core/config/trigger_sections.h"
+#include "core/host/instance.h"
+#include "core/host/schema.h"
+#include "core/host/search.h"
+#include "core/host/trust.h"
+
+namespace teal::cli {
+
+std::unique_ptr<HostedTriggers> HostedTriggers::Open(const Globals& globals, const std::string& folder,
+                                                     const std::string& data, HostedSessions* sessions) {
+  host::LogOptions log;
+  log.level_min = globals.verbose ? TEAL_LOG_DEBUG : TEAL_LOG_WARNING;
+  Result<std::shared_ptr<host::Log>> made = host::Log::Make(std::move(log));
+  if (!made) {
+    ReportError(globals, made.failure().message, "");
+    return nullptr;
+  }
+  std::unique_ptr<HostedTriggers> own(new HostedTriggers(globals, folder, data));
+  host::Instance& memory = sessions->memory();
+  const auto next_op_id = [&memory] { return memory.NextOpId(); };
+  host::ServicesOptions services;
+  services.log = std::move(*made);
+  services.state = host::MakeStateOver(memory.memory(), memory.handle(), next_op_id);
+  own->services_ = std::make_unique<host::Services>(std::move(services));
+  trigger::TriggersOptions options;
+  options.service = &sessions->service();
+  options.services = own->services_.get();
+  options.memory = memory.memory();
+  options.memory_instance = memory.handle();
+  options.next_op_id = next_op_id;
+  options.plugin_of = [self = own.get()](const std::string& kind) { return self->Find(kind); };
+  options.log = [](const std::string& line) { WriteAll(STDERR_FILENO, "teal: " + line + "\n"); };
+  own->triggers_ = std::make_unique<trigger::Triggers>(std::move(options));
+  return own;
+}
+
+HostedTriggers::~HostedTriggers() = default;
+
+Result<const host::Plugin*> HostedTriggers::Find(const std::string& kind) const {
+  host::SearchOptions search;
+  search.flags = globals_.plugins;
+  search.project_folder = folder_;
+  const Result<host::FoundPlugin> found = host::FindPlugin(kind, host::SearchPath(search));
+  if (!found) return found.failure();
+  host::TrustStore trust;
+  if (const Result<std::string> path = host::TrustStore::DefaultPath();
+      path && host::NeedsTrust(found.value().origin)) {
+    Result<host::TrustStore> read = host::TrustStore::Read(path.value());
+    if (!read) return read.failure();
+    trust = std::move(*read);
+  }
+  return host::LoadFound(found.value(), trust);
+}
+
+int HostedTriggers::Apply() {
+  std::error_code error;
+  std::vector<trigger::Declared> declared;
+  std::map<std::string, std::string> instances;
+  if (std::filesystem::exists(folder_ + "/" + runtime::kConfigFileName, error)) {
+    const config::Project project = config::ReadProject(folder_, globals_.stage);
+    std::vector<config::Error> wrong = project.errors;
+    if (wrong.empty()) {
+      config::Resolver resolver(project.tree, folder_, config::Commands::kRun);
+      std::set<std::string> kinds;
+      for (config::TriggerSection& section : config::ReadTriggerSections(project.tree, &resolver, &wrong)) {
+        kinds.insert(section.kind);
+        declared.push_back({std::move(section.name), std::move(section.kind), std::move(section.function),
+                            std::move(section.config_json), section.timeout_ns});
+      }
+      for (const std::string& kind : kinds) {
+        const Result<const host::Plugin*> plugin = Find(kind);
+        if (!plugin) continue;  // told below, with the trigger
+        const host::Json own = {{"app", project.config.name},
+                                {"stage", globals_.stage},
+                                {"folder", data_ + "/triggers/" + kind},
+                                {"buckets", folder_ + "/.teal/buckets"}};
+        const std::string& schema = plugin.value()->manifest().config_schema;
+        const host::Json config = config::InstanceConfigOf(project.tree, kind, schema, own, &resolver, &wrong);
+        const Result<std::string> valid = host::ValidateConfig(schema, host::ToText(config), "triggers." + kind);
+        if (!valid) {
+          ReportError(globals_, valid.failure().message, "");
+          return kExitUsage;
+        }
+        instances[kind] = valid.value();
+      }
+    }
+    if (!wrong.empty()) {
+      std::vector<lang::Diagnostic> diagnostics;
+      for (const config::Error& one : wrong) diagnostics.push_back(DiagnosticOf(one));
+      PrintDiagnostics(globals_, diagnostics);
+      return kExitUsage;
+    }
+  }
+  const Status applied = triggers_->Apply(std::move(declared), std::move(instances));
+  if (applied) return kExitDone;
+  ReportError(globals_, applied.failure().message, "");
+  return kExitUsage;
+}
+
+}  // namespace teal::cli
