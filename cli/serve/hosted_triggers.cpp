@@ -18,7 +18,8 @@
 namespace teal::cli {
 
 std::unique_ptr<HostedTriggers> HostedTriggers::Open(const Globals& globals, const std::string& folder,
-                                                     const std::string& data, HostedSessions* sessions) {
+                                                     const std::string& data, HostedSessions* sessions,
+                                                     serve::KeyRing* keys) {
   host::LogOptions log;
   log.level_min = globals.verbose ? TEAL_LOG_DEBUG : TEAL_LOG_WARNING;
   Result<std::shared_ptr<host::Log>> made = host::Log::Make(std::move(log));
@@ -28,17 +29,18 @@ std::unique_ptr<HostedTriggers> HostedTriggers::Open(const Globals& globals, con
   }
   std::unique_ptr<HostedTriggers> own(new HostedTriggers(globals, folder, data));
   host::Instance& memory = sessions->memory();
-  const auto next_op_id = [&memory] { return memory.NextOpId(); };
   host::ServicesOptions services;
   services.log = std::move(*made);
-  services.state = host::MakeStateOver(memory.memory(), memory.handle(), next_op_id);
+  services.http_server = own->requests_;
+  services.state = host::MakeStateOver(memory.memory(), memory.handle(), [&memory] { return memory.NextOpId(); });
   own->services_ = std::make_unique<host::Services>(std::move(services));
   trigger::TriggersOptions options;
   options.service = &sessions->service();
   options.services = own->services_.get();
-  options.memory = memory.memory();
-  options.memory_instance = memory.handle();
-  options.next_op_id = next_op_id;
+  options.store = &sessions->store();
+  options.location_of = [keys](const std::string& sid) {
+    return "/teal/v1/sessions/" + sid + "?t=" + keys->tokens().Make(sid, host::SystemNowUnixNs() / 1'000'000'000);
+  };
   options.plugin_of = [self = own.get()](const std::string& kind) { return self->Find(kind); };
   options.log = [](const std::string& line) { WriteAll(STDERR_FILENO, "teal: " + line + "\n"); };
   own->triggers_ = std::make_unique<trigger::Triggers>(std::move(options));

@@ -7,6 +7,7 @@
 #include "cli/globals.h"
 #include "cli/serve/wiring.h"
 #include "core/host/services.h"
+#include "core/serve/keys.h"
 #include "core/trigger/triggers.h"
 
 namespace teal::cli {
@@ -14,12 +15,14 @@ namespace teal::cli {
 // For one thread, but for service().
 class HostedTriggers {
  public:
-  // folder: of the project. data: the host's. sessions: outlives this. Null: reported.
+  // folder: of the project. data: the host's. sessions, keys: outlive this. Null: reported.
   static std::unique_ptr<HostedTriggers> Open(const Globals& globals, const std::string& folder,
-                                              const std::string& data, HostedSessions* sessions);
+                                              const std::string& data, HostedSessions* sessions, serve::KeyRing* keys);
   ~HostedTriggers();
 
   trigger::TriggerService* service() { return triggers_.get(); }
+  // Where requests go that are not the control API's.
+  const std::shared_ptr<host::HttpServer>& requests() const { return requests_; }
   // What teal.yaml says now. kExitDone, or reported; then what ran goes on where it can.
   int Apply();
   // No new events. Before the sessions stop.
@@ -33,6 +36,7 @@ class HostedTriggers {
   const Globals& globals_;
   const std::string folder_;
   const std::string data_;
+  const std::shared_ptr<host::HttpServer> requests_ = std::make_shared<host::HttpServer>();
   std::unique_ptr<host::Services> services_;
   std::unique_ptr<trigger::Triggers> triggers_;
 };

@@ -172,9 +172,11 @@ int Serve(const Globals& globals, const HostFlags& flags, bool reloads) {
     if (newest.failure().code != FailureCode::kNotFound) return Refuse(globals, newest.failure());
     if (!flags.empty) return NoProgram(globals);
   }
-  const std::unique_ptr<HostedTriggers> triggers = HostedTriggers::Open(globals, project, data, sessions.get());
+  const std::unique_ptr<HostedTriggers> triggers =
+      HostedTriggers::Open(globals, project, data, sessions.get(), keys.value().get());
   if (triggers == nullptr) return kExitUsage;
   options.triggers = triggers->service();
+  options.requests = triggers->requests();
   Result<std::unique_ptr<serve::Server>> server =
       serve::Server::Start(std::move(options), &sessions->service(), keys.value().get());
   if (!server) {

@@ -50,6 +50,10 @@ class LocalSessions : public HostedSessions {
   int Open(Serving serving);
   runtime::SessionService& service() override { return *sessions_; }
   host::Instance& memory() override { return *memory_; }
+  runtime::Store& store() override {
+    if (sealed_ != nullptr) return *sealed_;
+    return *store_;
+  }
   void WillStop() override {
     if (note_ != nullptr) note_->WillEnd();
   }

@@ -8,6 +8,7 @@
 #include "cli/program.h"
 #include "core/host/instance.h"
 #include "core/runtime/service.h"
+#include "core/runtime/store.h"
 
 namespace teal::cli {
 
@@ -20,8 +21,9 @@ class HostedSessions {
  public:
   virtual ~HostedSessions() = default;
   virtual runtime::SessionService& service() = 0;
-  // Where all is kept.
+  // Where all is kept; the same for single records, sealed where teal.yaml gives a key.
   virtual host::Instance& memory() = 0;
+  virtual runtime::Store& store() = 0;
   // It is about to end by itself: no session is held to have ended it, however it goes on. Thread-safe.
   virtual void WillStop() = 0;
   // Carries sessions from now on. Use and UseNewest do it, if nobody did.

@@ -1,8 +1,6 @@
 #include "core/trigger/dead_letters.h"
 
-#include <cassert>
 #include <cstdio>
-#include <teal/host.hpp>
 
 #include "core/base/sha256.h"
 #include "core/host/json.h"
@@ -26,9 +24,8 @@ std::string PieceName(size_t at) {
   return name;
 }
 
-Failure FailureOf(const host::Error& error, const char* what) {
-  return Fail(error.code == TEAL_CORRUPT ? FailureCode::kCorrupt : FailureCode::kUnavailable,
-              std::string("dead letters cannot be ") + what + ": " + error.message);
+Failure FailureOf(const Failure& failure, const char* what) {
+  return Fail(failure.code, std::string("dead letters cannot be ") + what + ": " + failure.message);
 }
 
 std::string HeadOf(const DeadLetter& letter) {
@@ -45,8 +42,8 @@ std::string HeadOf(const DeadLetter& letter) {
                        {"attempts", letter.attempts}});
 }
 
-DeadLetter LetterOf(const host::Record& record) {
-  const Json head = Json::parse(record.value, nullptr, false);
+DeadLetter LetterOf(const std::string& id, const std::string& bytes) {
+  const Json head = Json::parse(bytes, nullptr, false);
   const auto text = [&](const char* key) {
     const auto at = head.find(key);
     return at != head.end() && at->is_string() ? at->get<std::string>() : std::string();
@@ -56,7 +53,7 @@ DeadLetter LetterOf(const host::Record& record) {
     return at != head.end() && at->is_number_unsigned() ? at->get<uint64_t>() : uint64_t{0};
   };
   DeadLetter letter;
-  letter.id = record.sort;
+  letter.id = id;
   if (!head.is_object()) return letter;
   letter.trigger = text("trigger");
   letter.function = text("function");
@@ -80,57 +77,49 @@ struct DeadLetters::Parts {
   size_t at = 0;  // the next piece
 };
 
-DeadLetters::DeadLetters(WorkQueue* queue, const teal_memory* memory, teal_instance* instance,
-                         std::function<uint64_t()> next_op_id)
-    : queue_(queue), memory_(memory), instance_(instance), next_op_id_(std::move(next_op_id)) {}
-
 std::string DeadLetters::IdOf(const std::string& trigger, const std::string& source, const std::string& event_id) {
   const std::string name = std::to_string(trigger.size()) + "\n" + trigger + "\n" + std::to_string(source.size()) +
                            "\n" + source + "\n" + event_id;
   return kDeadLetterPrefix + Hex(Sha256Of(name)).substr(0, 32);
 }
 
-void DeadLetters::Commit(uint32_t kind, std::string partition, std::string sort, std::string value,
+void DeadLetters::Commit(runtime::StoreWrite::Kind kind, runtime::record::Key key, std::string bytes,
                          std::function<void(Status)> done) {
-  struct Kept {
-    std::string partition, sort, value;
-    teal_op op{};
-  };
-  const auto kept = std::make_shared<Kept>(Kept{std::move(partition), std::move(sort), std::move(value), {}});
-  kept->op.kind = kind;
-  kept->op.condition = TEAL_IF_ANY;
-  kept->op.key = {Bytes(kept->partition), Bytes(kept->sort)};
-  kept->op.value = Bytes(kept->value);
-  host::CallOptions options;
-  options.op_id = next_op_id_();
-  host::Start<host::CommitResult>(
-      options,
-      [queue = queue_, kept, done = std::move(done)](host::CommitResult result) {
-        queue->Post([result = std::move(result.error), done] {
-          done(result.Ok() ? Status(Unit{}) : Status(FailureOf(result, "written")));
-        });
-      },
-      [&](const teal_call* call) { return memory_->commit(instance_, call, &kept->op, 1); });
+  runtime::StoreWrite write;
+  write.kind = kind;
+  write.key = std::move(key);
+  write.bytes = std::move(bytes);
+  store_->Commit({std::move(write)}, [queue = queue_, done = std::move(done)](Result<runtime::StoreCommitted> result) {
+    queue->Post([done, result = std::move(result)] {
+      done(result ? Status(Unit{}) : Status(FailureOf(result.failure(), "written")));
+    });
+  });
+}
+
+void DeadLetters::GetOne(runtime::record::Key key, std::function<void(Result<std::optional<std::string>>)> done) {
+  using Items = std::vector<std::optional<runtime::StoreItem>>;
+  store_->Get({std::move(key)}, [queue = queue_, done = std::move(done)](Result<Items> items) {
+    queue->Post([done, items = std::move(items)] {
+      if (!items) return done(FailureOf(items.failure(), "read"));
+      const std::optional<runtime::StoreItem>& item = items.value().front();
+      done(item ? std::optional<std::string>(item->bytes) : std::nullopt);
+    });
+  });
 }
 
 void DeadLetters::Scan(std::string cursor, uint64_t limit, std::function<void(Result<DeadPage>)> done) {
-  const auto kept = std::make_shared<std::string>(std::move(cursor));
-  host::CallOptions options;
-  options.op_id = next_op_id_();
-  host::Start<host::PageResult>(
-      options,
-      [queue = queue_, kept, done = std::move(done)](host::PageResult result) {
-        queue->Post([result = std::move(result), done] {
-          if (!result.error.Ok()) return done(FailureOf(result.error, "read"));
-          DeadPage page;
-          for (const host::Record& record : result.records) page.letters.push_back(LetterOf(record));
-          if (result.more) page.cursor = result.next;
-          done(std::move(page));
-        });
-      },
-      [&](const teal_call* call) {
-        return memory_->scan(instance_, call, Bytes(kHeads), {nullptr, 0}, limit, Bytes(*kept));
-      });
+  store_->Scan(kHeads, "", limit, std::move(cursor),
+               [queue = queue_, done = std::move(done)](Result<runtime::StorePage> result) {
+                 queue->Post([done, result = std::move(result)] {
+                   if (!result) return done(FailureOf(result.failure(), "read"));
+                   DeadPage page;
+                   for (const runtime::StoreItem& item : result.value().items) {
+                     page.letters.push_back(LetterOf(item.key.sort, item.bytes));
+                   }
+                   if (result.value().more) page.cursor = result.value().next;
+                   done(std::move(page));
+                 });
+               });
 }
 
 void DeadLetters::Count(std::string cursor, uint64_t so_far, std::function<void(Status)> done) {
@@ -166,7 +155,7 @@ void DeadLetters::Write(std::shared_ptr<Parts> parts, std::function<void(Status)
   if (from < parts->bytes.size()) {
     const std::string name = PieceName(parts->at++);
     std::string piece = parts->bytes.substr(from, kPieceBytes);
-    return Commit(TEAL_PUT, PiecesOf(parts->letter.id), name, std::move(piece),
+    return Commit(runtime::StoreWrite::Kind::kPut, {PiecesOf(parts->letter.id), name}, std::move(piece),
                   [this, parts, done = std::move(done)](Status status) mutable {
                     if (!status) return done(status);
                     Write(parts, std::move(done));
@@ -174,7 +163,7 @@ void DeadLetters::Write(std::shared_ptr<Parts> parts, std::function<void(Status)
   }
   // What is read back is as long as what was written; pieces of a longer event before it are not looked at.
   parts->letter.data_bytes = parts->bytes.size();
-  Commit(TEAL_PUT, kHeads, parts->letter.id, HeadOf(parts->letter), std::move(done));
+  Commit(runtime::StoreWrite::Kind::kPut, {kHeads, parts->letter.id}, HeadOf(parts->letter), std::move(done));
 }
 
 void DeadLetters::List(std::string after, uint64_t limit, std::function<void(Result<DeadPage>)> done) {
@@ -182,26 +171,11 @@ void DeadLetters::List(std::string after, uint64_t limit, std::function<void(Res
 }
 
 void DeadLetters::Get(std::string id, std::function<void(Result<DeadLetter>)> done) {
-  struct Kept {
-    std::string id;
-    teal_key key{};
-  };
-  const auto kept = std::make_shared<Kept>(Kept{std::move(id), {}});
-  kept->key = {Bytes(kHeads), Bytes(kept->id)};
-  host::CallOptions options;
-  options.op_id = next_op_id_();
-  host::Start<host::PageResult>(
-      options,
-      [queue = queue_, kept, done = std::move(done)](host::PageResult result) {
-        queue->Post([result = std::move(result), kept, done] {
-          if (!result.error.Ok()) return done(FailureOf(result.error, "read"));
-          if (result.records.empty()) {
-            return done(Fail(FailureCode::kNotFound, "nothing dead has the id " + kept->id));
-          }
-          done(LetterOf(result.records.front()));
-        });
-      },
-      [&](const teal_call* call) { return memory_->get(instance_, call, &kept->key, 1); });
+  GetOne({kHeads, id}, [id, done = std::move(done)](Result<std::optional<std::string>> head) {
+    if (!head) return done(head.failure());
+    if (!head.value()) return done(Fail(FailureCode::kNotFound, "nothing dead has the id " + id));
+    done(LetterOf(id, *head.value()));
+  });
 }
 
 void DeadLetters::GetEvent(DeadLetter letter, std::function<void(Result<Event>)> done) {
@@ -210,41 +184,30 @@ void DeadLetters::GetEvent(DeadLetter letter, std::function<void(Result<Event>)>
 
 void DeadLetters::Read(std::shared_ptr<Parts> parts, std::function<void(Result<Event>)> done) {
   if (parts->bytes.size() >= parts->letter.data_bytes) return done(Decode(parts->bytes));
-  struct Kept {
-    std::string partition, sort;
-    teal_key key{};
-  };
-  const auto kept = std::make_shared<Kept>(Kept{PiecesOf(parts->letter.id), PieceName(parts->at++), {}});
-  kept->key = {Bytes(kept->partition), Bytes(kept->sort)};
-  host::CallOptions options;
-  options.op_id = next_op_id_();
-  host::Start<host::PageResult>(
-      options,
-      [this, kept, parts, done = std::move(done)](host::PageResult result) {
-        queue_->Post([this, parts, result = std::move(result), done]() mutable {
-          if (!result.error.Ok()) return done(FailureOf(result.error, "read"));
-          if (result.records.empty() || result.records.front().value.empty()) {
-            return done(Fail(FailureCode::kCorrupt, "the dead letter " + parts->letter.id + " lacks a piece"));
-          }
-          parts->bytes += result.records.front().value;
-          Read(parts, std::move(done));
-        });
-      },
-      [&](const teal_call* call) { return memory_->get(instance_, call, &kept->key, 1); });
+  runtime::record::Key key{PiecesOf(parts->letter.id), PieceName(parts->at++)};
+  GetOne(std::move(key), [this, parts, done = std::move(done)](Result<std::optional<std::string>> piece) mutable {
+    if (!piece) return done(piece.failure());
+    if (!piece.value() || piece.value()->empty()) {
+      return done(Fail(FailureCode::kCorrupt, "the dead letter " + parts->letter.id + " lacks a piece"));
+    }
+    parts->bytes += *piece.value();
+    Read(parts, std::move(done));
+  });
 }
 
 void DeadLetters::Remove(DeadLetter letter, std::function<void(Status)> done) {
   if (count_ > 0) --count_;
   const auto parts = std::make_shared<Parts>(Parts{std::move(letter), {}, 0});
-  Commit(TEAL_DELETE, kHeads, parts->letter.id, {}, [this, parts, done = std::move(done)](Status status) mutable {
-    if (!status) return done(status);
-    Erase(parts, std::move(done));
-  });
+  Commit(runtime::StoreWrite::Kind::kDelete, {kHeads, parts->letter.id}, {},
+         [this, parts, done = std::move(done)](Status status) mutable {
+           if (!status) return done(status);
+           Erase(parts, std::move(done));
+         });
 }
 
 void DeadLetters::Erase(std::shared_ptr<Parts> parts, std::function<void(Status)> done) {
   if (parts->at * kPieceBytes >= parts->letter.data_bytes) return done(Unit{});
-  Commit(TEAL_DELETE, PiecesOf(parts->letter.id), PieceName(parts->at++), {},
+  Commit(runtime::StoreWrite::Kind::kDelete, {PiecesOf(parts->letter.id), PieceName(parts->at++)}, {},
          [this, parts, done = std::move(done)](Status status) mutable {
            if (!status) return done(status);
            Erase(parts, std::move(done));

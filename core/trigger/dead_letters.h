@@ -5,25 +5,24 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/runtime/store.h"
 #include "core/trigger/event.h"
 #include "core/trigger/service.h"
 #include "core/trigger/work_queue.h"
-#include "teal/abi.h"
 
 namespace teal::trigger {
 
 inline constexpr uint64_t kDeadLettersMax = 10'000;  // more, and events wait at their sources
 
-// For the queue's thread; there `done` is called too. Queue, memory and instance outlive every call.
+// For the queue's thread; there `done` is called too. Queue and store outlive every call.
 class DeadLetters {
  public:
-  // next_op_id gives ids of that instance.
-  DeadLetters(WorkQueue* queue, const teal_memory* memory, teal_instance* instance,
-              std::function<uint64_t()> next_op_id);
+  DeadLetters(WorkQueue* queue, runtime::Store* store) : queue_(queue), store_(store) {}
 
   // Always the same for a trigger, a source and an id: an event that comes again replaces its letter.
   static std::string IdOf(const std::string& trigger, const std::string& source, const std::string& event_id);
@@ -42,15 +41,15 @@ class DeadLetters {
   void Write(std::shared_ptr<Parts> parts, std::function<void(Status)> done);
   void Read(std::shared_ptr<Parts> parts, std::function<void(Result<Event>)> done);
   void Erase(std::shared_ptr<Parts> parts, std::function<void(Status)> done);
-  void Commit(uint32_t kind, std::string partition, std::string sort, std::string value,
+  void Commit(runtime::StoreWrite::Kind kind, runtime::record::Key key, std::string bytes,
               std::function<void(Status)> done);
+  // nullopt: there is none.
+  void GetOne(runtime::record::Key key, std::function<void(Result<std::optional<std::string>>)> done);
   void Count(std::string cursor, uint64_t so_far, std::function<void(Status)> done);
   void Scan(std::string cursor, uint64_t limit, std::function<void(Result<DeadPage>)> done);
 
   WorkQueue* const queue_;
-  const teal_memory* const memory_;
-  teal_instance* const instance_;
-  const std::function<uint64_t()> next_op_id_;
+  runtime::Store* const store_;
   bool counted_ = false;
   uint64_t count_ = 0;  // about: letters that are replaced count twice until the next life
 };

@@ -41,8 +41,7 @@ std::string Quoted(const std::string& name) {
 
 }  // namespace
 
-Triggers::Desk::Desk(TriggersOptions options)
-    : options_(std::move(options)), dead_(&queue_, options_.memory, options_.memory_instance, options_.next_op_id) {}
+Triggers::Desk::Desk(TriggersOptions options) : options_(std::move(options)), dead_(&queue_, options_.store) {}
 
 void TEAL_CALL Triggers::Desk::Emit(void* ctx, const teal_event* event) {
   auto* const running = static_cast<Running*>(ctx);

@@ -130,7 +130,8 @@ void Triggers::Desk::Reply(const DeliveryPtr& delivery, uint32_t status, std::st
   host::Json headers = host::Json::object();
   if (!delivery->sid.empty() && !settles) {
     headers["teal-sid"] = delivery->sid;
-    headers["location"] = "/teal/v1/sessions/" + delivery->sid;
+    headers["location"] =
+        options_.location_of ? options_.location_of(delivery->sid) : "/teal/v1/sessions/" + delivery->sid;
   }
   if (retry_after_s > 0) headers["retry-after"] = std::to_string(retry_after_s);
   delivery->headers = host::ToText(headers);

@@ -20,8 +20,8 @@
 #include "core/host/plugin.h"
 #include "core/host/services.h"
 #include "core/runtime/service.h"
+#include "core/runtime/store.h"
 #include "core/trigger/service.h"
-#include "teal/abi.h"
 
 namespace teal::trigger {
 
@@ -42,12 +42,11 @@ struct Declared {
 struct TriggersOptions {
   runtime::SessionService* service = nullptr;  // outlives this
   host::Services* services = nullptr;          // for the plugins, with a durable state; outlives this
-  // Where dead letters are kept; outlive this. next_op_id gives ids of that instance.
-  const teal_memory* memory = nullptr;
-  teal_instance* memory_instance = nullptr;
-  std::function<uint64_t()> next_op_id;
+  runtime::Store* store = nullptr;             // for dead letters; outlives this
   // The plugin of a kind, or why there is none. On the thread that calls Apply.
   std::function<Result<const host::Plugin*>(const std::string& kind)> plugin_of;
+  // Where whoever waits for a session may ask how it is doing; empty: its path of the control API.
+  std::function<std::string(const std::string& sid)> location_of;
   std::function<uint64_t()> now_unix_ns;        // empty: the system's clock
   std::function<void(const std::string&)> log;  // what people who run the host should know
 };
