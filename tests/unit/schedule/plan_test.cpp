@@ -36,18 +36,21 @@ std::vector<int64_t> Remaining(const Section& section, const Progress& progress,
 }
 
 TEST(ScheduleSection, SaysWhatIsWrong) {
-  EXPECT_NE(WrongOf("[]").find("no JSON object"), std::string::npos);
-  EXPECT_NE(WrongOf("{}").find("\"expression\" is missing"), std::string::npos);
-  EXPECT_NE(WrongOf(R"({"expression":"0 0 30 2 *"})").find("never fires"), std::string::npos);
-  EXPECT_NE(WrongOf(R"({"expression":"0 99 * * *"})").find("column 3"), std::string::npos);
-  EXPECT_NE(WrongOf(R"({"expression":"@daily","timezone":"Mars/Olympus"})").find("Mars/Olympus"), std::string::npos);
-  EXPECT_NE(WrongOf(R"({"expression":"@daily","catchup":"all(0)"
-})").find("catchup"), std::string::npos);
-  EXPECT_NE(WrongOf(R"({"expression":"@daily","overlap":"maybe"})").find("overlap"), std::string::npos);
-EXPECT_NE(WrongOf(R"({"expression":"@daily","jitter":"2d"})").find("jitter"), std::string::npos);
-EXPECT_NE(WrongOf(R"({"expression":"@daily","jiter":"2s"})").find("jiter"), std::string::npos);
-EXPECT_EQ(SectionOf(R"({"expression":"@daily","jitter":"1.5m"})").jitter_ns, 90'000'000'000u);
-EXPECT_EQ(SectionOf(R"({"expression":"@daily","jitter":30})").jitter_ns, 30'000'000'000u);
+  const std::pair<const char*, const char*> wrong[] = {
+      {"[]", "no JSON object"},
+      {"{}", "\"expression\" is missing"},
+      {R"({"expression":"0 0 30 2 *"})", "never fires"},
+      {R"({"expression":"0 99 * * *"})", "column 3"},
+      {R"({"expression":"@daily","timezone":"Mars/Olympus"})", "Mars/Olympus"},
+      {R"~({"expression":"@daily","catchup":"all(0)"})~", "catchup"},
+      {R"({"expression":"@daily","overlap":"maybe"})", "overlap"},
+      {R"({"expression":"@daily","jitter":"2d"})", "jitter"},
+      {R"({"expression":"@daily","jiter":"2s"})", "jiter"},
+  };
+  for (const auto& [json, words] : wrong) EXPECT_NE(WrongOf(json).find(words), std::string::npos) << json;
+  const std::pair<const char*, uint64_t> jitters[] = {{R"({"expression":"@daily","jitter":"1.5m"})", 90'000'000'000},
+                                                      {R"({"expression":"@daily","jitter":30})", 30'000'000'000}};
+  for (const auto& [json, ns] : jitters) EXPECT_EQ(SectionOf(json).jitter_ns, ns);
 }
 
 TEST(ScheduleProgress, TimesDoneOutOfOrderAreKept) {

@@ -88,8 +88,10 @@ TEST(Event, WhatIsWrongIsTold) {
                                        R"({"overlap":"maybe"})", R"({"fingerprint":7})"}) {
     EXPECT_FALSE(CallWith(attributes).ok()) << attributes;
   }
-  EXPECT_EQ(CallWith(R"({"reply":{"timeout_ms":1500}})").value().reply_ns, 1'500'000'000u);
-  EXPECT_EQ(CallWith(R"({"fingerprint":"ab"})").value().fingerprint, "ab");
+  const Result<Call> waits = CallWith(R"({"reply":{"timeout_ms":1500}})");
+  EXPECT_EQ(waits.value().reply_ns, 1'500'000'000u);
+  const Result<Call> marked = CallWith(R"({"fingerprint":"ab"})");
+  EXPECT_EQ(marked.value().fingerprint, "ab");
 }
 
 TEST(Event, IsKeptByteForByte) {
