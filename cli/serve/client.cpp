@@ -434,6 +434,10 @@ int AskHost(const Globals& globals, const HostFlags& flags, const std::string& c
   struct sigaction action{};
   action.sa_handler = [](int) {};
   ::sigaction(SIGINT, &action, nullptr);
+  sigset_t interrupt;
+  ::sigemptyset(&interrupt);
+  ::sigaddset(&interrupt, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &interrupt, nullptr);  // but while it waits: HttpClient
   ::signal(SIGPIPE, SIG_IGN);
   Command asked(globals, flags, std::move(*place));
   const std::map<std::string, std::function<int()>> commands = {

@@ -20,6 +20,15 @@
 namespace teal::cli {
 namespace {
 
+// poll of one descriptor, with SIGINT let through: who keeps it blocked otherwise misses none that comes just before.
+int Poll(pollfd* waits, int ms) {
+  sigset_t mask;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  ::sigdelset(&mask, SIGINT);
+  const timespec time{ms / 1000, ms % 1000 * 1'000'000L};
+  return ::ppoll(waits, 1, ms < 0 ? nullptr : &time, &mask);
+}
+
 namespace http = boost::beast::http;
 using Parser = http::response_parser<http::string_body>;
 
@@ -56,7 +65,7 @@ Result<host::UniqueFd> Open(const HostAddress& address) {
     int error = ::connect(fd.get(), place->ai_addr, place->ai_addrlen) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
       pollfd waits{fd.get(), POLLOUT, 0};
-      const int ready = ::poll(&waits, 1, kConnectMs);
+      const int ready = Poll(&waits, kConnectMs);
       socklen_t size = sizeof error;
       if (ready < 0) return Fail(FailureCode::kUnavailable, kInterruptedMessage);
       error = ready == 0 ? ETIMEDOUT : 0;
@@ -102,7 +111,7 @@ struct HttpClient::Wire {
   // Empty: the socket is ready for `events`.
   std::string Await(short events) const {
     pollfd waits{fd.get(), events, 0};
-    const int ready = ::poll(&waits, 1, silence_ms);
+    const int ready = Poll(&waits, silence_ms);
     if (ready > 0) return "";
     if (ready < 0 && errno == EINTR) return kInterruptedMessage;
     return ready == 0 ? "it does not answer" : host::ErrnoText(errno);
