@@ -6,9 +6,10 @@
 namespace teal::cli {
 namespace {
 
-constexpr const char* kNames[] = {"serve",  "start",   "invoke", "wait",   "result",    "sessions", "inspect", "stdout",
-                                  "logs",   "history", "send",   "cancel", "terminate", "pause",    "resume",  "keys",
-                                  "doctor", "rerun",   "dead",   "dev",    "versions",  "triggers", "fire"};
+constexpr const char* kNames[] = {"serve",    "start", "invoke",  "wait",   "result", "sessions",  "inspect",
+                                  "stdout",   "logs",  "history", "send",   "cancel", "terminate", "pause",
+                                  "resume",   "keys",  "doctor",  "rerun",  "dead",   "dev",       "versions",
+                                  "triggers", "fire",  "backup",  "restore"};
 
 void AddServing(CLI::App* serve, HostFlags* flags) {
   serve->add_option("FILE", flags->file, "the program; else `main` of teal.yaml");
@@ -60,6 +61,19 @@ void AddVersions(CLI::App& app, HostFlags* flags) {
   for (CLI::App* one : {activate, remove}) {
     one->fallthrough();
     one->add_option("HASH", flags->hash, "the version's hash, or its first digits")->required();
+  }
+}
+
+void AddBackups(CLI::App& app, HostFlags* flags) {
+  CLI::App* backup = app.add_subcommand("backup", "copy all that a host keeps into a folder, while it goes on");
+  backup->footer(
+      "Example: teal backup /backups/2026-11-21\nThe folder is new or empty, on the machine of the host. What was "
+      "acknowledged before is in it, as of one moment.");
+  CLI::App* restore = app.add_subcommand("restore", "make the data of a host from a backup");
+  restore->footer("Example: teal restore /backups/2026-11-21\nA host that has data keeps it: this is refused then.");
+  for (CLI::App* one : {backup, restore}) {
+    one->add_option("DIR", flags->folder, "the backup's folder")->required();
+    one->add_option("--data", flags->data, "the folder of the data; .teal/data of the project if left out");
   }
 }
 
@@ -172,6 +186,7 @@ void AddHostCommands(CLI::App& app, HostFlags* flags) {
   AddChanging(app, flags);
   AddVersions(app, flags);
   AddTriggers(app, flags);
+  AddBackups(app, flags);
 }
 
 bool IsHostCommand(const std::string& name) {

@@ -54,6 +54,8 @@ struct HostFlags {
   std::string action;
   // fire
   std::string at;
+  // backup, restore
+  std::string folder;
   // keys; fire: of the trigger
   std::string name;
   std::string role = "operate";

@@ -8,12 +8,11 @@
 
 #include "cli/output.h"
 #include "cli/program.h"
+#include "cli/serve/plugin_of.h"
 #include "core/config/project.h"
 #include "core/config/trigger_sections.h"
 #include "core/host/instance.h"
 #include "core/host/schema.h"
-#include "core/host/search.h"
-#include "core/host/trust.h"
 
 namespace teal::cli {
 
@@ -41,29 +40,15 @@ std::unique_ptr<HostedTriggers> HostedTriggers::Open(const Globals& globals, con
   options.location_of = [keys](const std::string& sid) {
     return "/teal/v1/sessions/" + sid + "?t=" + keys->tokens().Make(sid, host::SystemNowUnixNs() / 1'000'000'000);
   };
-  options.plugin_of = [self = own.get()](const std::string& kind) { return self->Find(kind); };
+  options.plugin_of = [self = own.get()](const std::string& kind) {
+    return PluginOf(self->globals_, self->folder_, kind);
+  };
   options.log = [](const std::string& line) { WriteAll(STDERR_FILENO, "teal: " + line + "\n"); };
   own->triggers_ = std::make_unique<trigger::Triggers>(std::move(options));
   return own;
 }
 
 HostedTriggers::~HostedTriggers() = default;
-
-Result<const host::Plugin*> HostedTriggers::Find(const std::string& kind) const {
-  host::SearchOptions search;
-  search.flags = globals_.plugins;
-  search.project_folder = folder_;
-  const Result<host::FoundPlugin> found = host::FindPlugin(kind, host::SearchPath(search));
-  if (!found) return found.failure();
-  host::TrustStore trust;
-  if (const Result<std::string> path = host::TrustStore::DefaultPath();
-      path && host::NeedsTrust(found.value().origin)) {
-    Result<host::TrustStore> read = host::TrustStore::Read(path.value());
-    if (!read) return read.failure();
-    trust = std::move(*read);
-  }
-  return host::LoadFound(found.value(), trust);
-}
 
 int HostedTriggers::Apply() {
   std::error_code error;
@@ -81,7 +66,7 @@ int HostedTriggers::Apply() {
                             std::move(section.config_json), section.timeout_ns});
       }
       for (const std::string& kind : kinds) {
-        const Result<const host::Plugin*> plugin = Find(kind);
+        const Result<const host::Plugin*> plugin = PluginOf(globals_, folder_, kind);
         if (!plugin) continue;  // told below, with the trigger
         const host::Json own = {{"app", project.config.name},
                                 {"stage", globals_.stage},

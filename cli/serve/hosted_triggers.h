@@ -31,7 +31,6 @@ class HostedTriggers {
  private:
   HostedTriggers(const Globals& globals, std::string folder, std::string data)
       : globals_(globals), folder_(std::move(folder)), data_(std::move(data)) {}
-  Result<const host::Plugin*> Find(const std::string& kind) const;
 
   const Globals& globals_;
   const std::string folder_;

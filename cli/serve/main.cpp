@@ -9,6 +9,7 @@
 #include "cli/command_line.h"
 #include "cli/globals.h"
 #include "cli/host_flags.h"
+#include "cli/serve/backup.h"
 #include "cli/serve/client.h"
 #include "cli/serve/doctor_command.h"
 #include "cli/serve/keys_command.h"
@@ -53,6 +54,8 @@ int Main(std::vector<std::string> words) {
     return RunKept(globals, run_flags);
   }
   if (chosen->get_name() == "doctor") return Doctor(globals, flags);
+  if (chosen->get_name() == "backup") return Backup(globals, flags);
+  if (chosen->get_name() == "restore") return Restore(globals, flags);
   if (chosen->get_name() == "dead") flags.action = chosen->get_subcommands().front()->get_name();
   if (chosen->get_name() == "serve") return Serve(globals, flags, false);
   if (chosen->get_name() == "dev") return Serve(globals, flags, true);

@@ -16,6 +16,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/program.h"
+#include "cli/serve/backup.h"
 #include "cli/serve/hosted_triggers.h"
 #include "cli/serve/place.h"
 #include "cli/serve/reload.h"
@@ -177,6 +178,8 @@ int Serve(const Globals& globals, const HostFlags& flags, bool reloads) {
   if (triggers == nullptr) return kExitUsage;
   options.triggers = triggers->service();
   options.requests = triggers->requests();
+  Backups backups(&sessions->memory(), data);
+  options.back_up = [&backups](std::string folder, auto done) { backups.Make(std::move(folder), std::move(done)); };
   Result<std::unique_ptr<serve::Server>> server =
       serve::Server::Start(std::move(options), &sessions->service(), keys.value().get());
   if (!server) {

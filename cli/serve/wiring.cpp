@@ -9,14 +9,13 @@
 #include <thread>
 
 #include "cli/output.h"
+#include "cli/serve/plugin_of.h"
 #include "cli/serve/python_host.h"
 #include "cli/serve/sealing.h"
 #include "core/host/file.h"
 #include "core/host/instance.h"
 #include "core/host/json.h"
-#include "core/host/search.h"
 #include "core/host/services.h"
-#include "core/host/trust.h"
 #include "core/runtime/durable.h"
 #include "core/runtime/floor_store.h"
 #include "core/runtime/memory_store.h"
@@ -87,19 +86,7 @@ class LocalSessions : public HostedSessions {
 };
 
 Result<std::unique_ptr<host::Instance>> LocalSessions::OpenMemory() {
-  host::SearchOptions search;
-  search.flags = globals_.plugins;
-  search.project_folder = config_.folder;
-  const Result<host::FoundPlugin> found = host::FindPlugin(kMemoryPlugin, host::SearchPath(search));
-  if (!found) return found.failure();
-  host::TrustStore trust;
-  if (const Result<std::string> path = host::TrustStore::DefaultPath();
-      path && host::NeedsTrust(found.value().origin)) {
-    Result<host::TrustStore> read = host::TrustStore::Read(path.value());
-    if (!read) return read.failure();
-    trust = std::move(*read);
-  }
-  const Result<const host::Plugin*> plugin = host::LoadFound(found.value(), trust);
+  const Result<const host::Plugin*> plugin = PluginOf(globals_, config_.folder, kMemoryPlugin);
   if (!plugin) return plugin.failure();
   host::LogOptions log;
   log.level_min = globals_.verbose ? TEAL_LOG_DEBUG : TEAL_LOG_WARNING;

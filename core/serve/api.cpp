@@ -90,12 +90,13 @@ bool IdempotencyBook::Fits(const Sha256& key, const Sha256& body) {
 }
 
 Api::Api(runtime::SessionService* service, const ServeLimits& limits, std::shared_ptr<ServeCounters> counters,
-         After after, trigger::TriggerService* triggers)
+         After after, trigger::TriggerService* triggers, BackUp back_up)
     : service_(service),
       triggers_(triggers),
       limits_(limits),
       counters_(std::move(counters)),
-      after_(std::move(after)) {}
+      after_(std::move(after)),
+      back_up_(std::move(back_up)) {}
 
 Api::Slot Api::TakeCall(Responder& responder) {
   Slot slot = TakeSlot(counters_, counters_->calls, limits_.calls_max);
@@ -136,6 +137,8 @@ void Api::Handle(const Route& route, const RequestHead& head, std::string body, 
       return AlterProgram(route.sid, &SessionService::ActivateProgram, responder);
     case Action::kRemoveProgram:
       return AlterProgram(route.sid, &SessionService::RemoveProgram, responder);
+    case Action::kBackUp:
+      return BackUpTo(body, responder);
     case Action::kStart:
       return Start(head, body, responder);
     case Action::kList:
@@ -189,6 +192,22 @@ void Api::Metrics(Responder& responder) {
       Json(200, MetricsText(service_->Counters(), *counters_) + (triggers_ == nullptr ? "" : triggers_->MetricsText()));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   responder.Give(std::move(answer));
+}
+
+void Api::BackUpTo(std::string_view body, const Reply& reply) {
+  std::variant<std::string, Answer> read = ReadBackup(body);
+  if (Answer* answer = std::get_if<Answer>(&read)) return reply->Give(std::move(*answer));
+  if (back_up_ == nullptr) {
+    return reply->Give(ErrorAnswer(503, "unavailable", "this host makes no backups", "back up its store by itself"));
+  }
+  const Slot slot = TakeCall(*reply);
+  if (slot == nullptr) return;
+  const std::string folder = std::get<std::string>(read);
+  back_up_(folder, [reply, slot, folder](const Status& status) {
+    if (status.ok()) return reply->Give(Json(200, "{\"folder\":" + JsonOf(folder) + "}"));
+    const bool invalid = status.failure().code == FailureCode::kInvalid;
+    reply->Give(ErrorAnswer(invalid ? 400 : 503, invalid ? "invalid" : "unavailable", status.failure().message, ""));
+  });
 }
 
 void Api::Start(const RequestHead& head, std::string_view body, const Reply& reply) {

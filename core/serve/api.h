@@ -13,6 +13,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "core/base/result.h"
 #include "core/base/sha256.h"
 #include "core/runtime/service.h"
 #include "core/serve/limits.h"
@@ -43,9 +44,13 @@ class Api : public std::enable_shared_from_this<Api> {
   // Calls a function after so many ns, on any thread; drops it when the server is gone.
   using After = std::function<void(uint64_t ns, std::function<void()>)>;
 
-  // triggers: of the host, outlives the last Handle as the service does; null: it has none.
+  // Copies all that the host keeps into a folder, which is made; the answer comes on any thread. kInvalid: it cannot be
+  // that folder, or this host makes no backups.
+  using BackUp = std::function<void(std::string folder, std::function<void(const Status&)> done)>;
+
+  // triggers: of the host, outlives the last Handle as the service does; null: it has none. back_up: may be empty.
   Api(runtime::SessionService* service, const ServeLimits& limits, std::shared_ptr<ServeCounters> counters, After after,
-      trigger::TriggerService* triggers = nullptr);
+      trigger::TriggerService* triggers = nullptr, BackUp back_up = nullptr);
 
   void Handle(const Route& route, const RequestHead& head, std::string body, const Principal& principal,
               std::shared_ptr<Responder> responder);
@@ -62,6 +67,7 @@ class Api : public std::enable_shared_from_this<Api> {
   Slot TakeWait(Responder& responder);
   void Ready(Responder& responder);
   void Metrics(Responder& responder);
+  void BackUpTo(std::string_view body, const Reply& reply);
   // api_programs.cpp
   using AlterProgramCall = void (runtime::SessionService::*)(std::string, runtime::Done<runtime::ProgramView>);
   void Programs(const Reply& reply);
@@ -92,6 +98,7 @@ class Api : public std::enable_shared_from_this<Api> {
   const ServeLimits limits_;
   const std::shared_ptr<ServeCounters> counters_;
   const After after_;
+  const BackUp back_up_;
   // Thread-safe by themselves.
   IdempotencyBook book_;
   std::atomic<bool> stopping_{false};

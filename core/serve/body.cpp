@@ -239,6 +239,20 @@ std::variant<FireBody, Answer> ReadFire(std::string_view body) {
   return fire;
 }
 
+std::variant<std::string, Answer> ReadBackup(std::string_view body) {
+  std::variant<Value, Answer> decoded = Decode(body);
+  if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);
+  const Value value = std::get<Value>(decoded);
+  if (value.tag() != Tag::kHash) return Bad("the body is a JSON object, not " + std::string(vm::TypeName(value)));
+  const Fields fields(*value.As<vm::Hash>(), "");
+  std::string folder, hint;
+  std::string wrong = fields.Unknown({"folder"}, &hint);
+  if (wrong.empty()) fields.Text("folder", kPathBytesMax, &folder, &wrong);
+  if (!wrong.empty()) return Bad(wrong, hint);
+  if (!folder.starts_with('/')) return Bad("\"folder\" is an absolute path on the host's machine");
+  return folder;
+}
+
 std::variant<runtime::NewProgram, Answer> ReadProgram(std::string_view body) {
   std::variant<Value, Answer> decoded = Decode(body);
   if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);

@@ -21,6 +21,8 @@ std::variant<StartBody, Answer> ReadStart(std::string_view body);
 
 // Of POST /sessions/{sid}/rerun: where from; `start` if it says nothing.
 std::variant<std::string, Answer> ReadRerun(std::string_view body);
+// Of POST /backup: {"folder"}, an absolute path.
+std::variant<std::string, Answer> ReadBackup(std::string_view body);
 // Of POST /programs: {"name","executable","package"?,"activate"?}, the two in Base64.
 std::variant<runtime::NewProgram, Answer> ReadProgram(std::string_view body);
 

@@ -18,7 +18,7 @@
 namespace teal::serve {
 
 // What one may do, the later includes the earlier: read asks; operate starts, sends, cancels, pauses; admin changes
-// programs.
+// programs and makes backups.
 enum class Role : uint8_t { kRead, kOperate, kAdmin };
 std::string_view NameOf(Role role);
 std::optional<Role> RoleOf(std::string_view name);

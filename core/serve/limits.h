@@ -34,6 +34,7 @@ inline constexpr uint32_t kPageItems = 100;      // without it
 inline constexpr uint32_t kFeedItems = 256;      // read at a time for an event stream
 inline constexpr size_t kLabelsMax = 64;         // of a session
 inline constexpr size_t kLabelBytesMax = 256;    // a key, a value
+inline constexpr size_t kPathBytesMax = 4096;    // of a folder
 inline constexpr size_t kNameBytesMax = 512;     // an id, the name of a function or an event, a header that is a key
 inline constexpr uint64_t kTimeoutNsMax = 100ull * 366 * 86400 * kSecondNs;  // of a session
 

@@ -26,6 +26,7 @@ const std::vector<Known>& KnownRoutes() {
       {Method::kPost, "programs", Action::kAddProgram, {}},
       {Method::kPost, "programs/{}/activate", Action::kActivateProgram, {}},
       {Method::kDelete, "programs/{}", Action::kRemoveProgram, {}},
+      {Method::kPost, "backup", Action::kBackUp, {}},
       {Method::kPost, "sessions", Action::kStart, {}},
       {Method::kGet, "sessions", Action::kList, {"status", "label", "since", "limit", "cursor"}},
       {Method::kGet, "sessions/{}", Action::kGet, {"t"}},
@@ -161,6 +162,7 @@ Role RoleFor(Action action) {
     case Action::kAddProgram:
     case Action::kActivateProgram:
     case Action::kRemoveProgram:
+    case Action::kBackUp:
       return Role::kAdmin;
     default:
       return Role::kRead;

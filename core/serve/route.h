@@ -22,6 +22,7 @@ enum class Action : uint8_t {
   kAddProgram,
   kActivateProgram,
   kRemoveProgram,
+  kBackUp,
   kStart,
   kList,
   kGet,

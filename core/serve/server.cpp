@@ -178,7 +178,7 @@ Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, runtime::Se
       [loops](uint64_t ns, std::function<void()> function) {
         if (const auto alive = loops.lock()) alive->After(ns, std::move(function));
       },
-      chosen.triggers);
+      chosen.triggers, chosen.back_up);
   impl->acceptor = std::make_unique<tcp::acceptor>(shared.loops->at(0).io);
   impl->pause = std::make_unique<asio::steady_timer>(shared.loops->at(0).io);
   if (const Status listening = impl->Listen(); !listening) return listening.failure();

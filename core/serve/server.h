@@ -9,6 +9,7 @@
 #include "core/base/result.h"
 #include "core/host/http_server.h"
 #include "core/runtime/service.h"
+#include "core/serve/api.h"
 #include "core/serve/keys.h"
 #include "core/serve/limits.h"
 #include "core/trigger/service.h"
@@ -23,7 +24,8 @@ struct ServerOptions {
   std::vector<std::string> allowed_hosts;
   unsigned threads = 2;
   ServeLimits limits;
-  std::shared_ptr<host::HttpServer> requests;  // where what is not under /teal/ goes; null: there is nothing there
+  Api::BackUp back_up;                          // empty: this host makes no backups
+  std::shared_ptr<host::HttpServer> requests;   // where what is not under /teal/ goes; null: there is nothing there
   trigger::TriggerService* triggers = nullptr;  // outlives the server; null: the host has none
 };
 
