@@ -12,6 +12,7 @@
 #include "core/config/schema.h"
 #include "core/config/trigger_sections.h"
 #include "core/config/triggers.h"
+#include "core/host/search.h"
 #include "triggers/schedule/plan.h"
 
 namespace teal::cli {
@@ -74,7 +75,7 @@ class Validation {
     std::vector<Error> errors;
     const std::vector<config::Trigger> triggers = config::ReadTriggers(project.tree, &errors);
     CheckBackend(project.tree, &errors);
-    CheckSections(project.tree, &errors);
+    CheckSections(project, &errors);
     for (const Error& error : errors) Add(error);
     counts_.triggers = std::max(counts_.triggers, triggers.size());
     if (const config::Node* const encryption = project.tree.Find("encryption")) {
@@ -89,9 +90,18 @@ class Validation {
   }
 
   // What the plugins that come with Teal would refuse, where it can be known without values of references.
-  void CheckSections(const config::Node& tree, std::vector<Error>* errors) {
+  // Of other kinds: whether there is such a plugin, by its manifest.
+  void CheckSections(const config::Project& project, std::vector<Error>* errors) {
+    host::SearchOptions search;
+    search.flags = globals_.plugins;
+    search.project_folder = project.config.folder;
     std::vector<Error> told;  // also what ReadTriggers has told
-    for (const config::TriggerSection& section : config::ReadTriggerSections(tree, nullptr, &told)) {
+    for (const config::TriggerSection& section : config::ReadTriggerSections(project.tree, nullptr, &told)) {
+      const bool own = section.kind == "http" || section.kind == "s3" || section.kind == "schedule";
+      if (!own) {
+        const Result<host::FoundPlugin> found = host::FindPlugin(section.kind, host::SearchPath(search));
+        if (!found) told.push_back(config::ErrorAt(section.place, found.failure().message, "see teal plugin list"));
+      }
       if (section.kind != "schedule" || section.config_json.find("${") != std::string::npos) continue;
       std::optional<schedule::Section> read;
       if (const auto wrong = schedule::ReadSection(section.config_json, &read)) {

@@ -77,6 +77,7 @@ class SectionReader {
       section["suffix"] = Text(s3->suffix, trigger);
       return section;
     }
+    if (std::holds_alternative<PluginTrigger>(trigger.what)) return Rest(trigger, {});
     const ScheduleTrigger& schedule = std::get<ScheduleTrigger>(trigger.what);
     Json section = Rest(trigger, {"cron", "rate", "at", "timezone"});
     section["expression"] = Text(schedule.expression, trigger);
@@ -88,11 +89,6 @@ class SectionReader {
   Resolver* const resolver_;
   std::vector<Error>* const errors_;
 };
-
-std::string KindOf(const Trigger& trigger) {
-  if (std::holds_alternative<HttpTrigger>(trigger.what)) return "http";
-  return std::holds_alternative<S3Trigger>(trigger.what) ? "s3" : "schedule";
-}
 
 }  // namespace
 

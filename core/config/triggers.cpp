@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
 #include <map>
 #include <set>
 
 #include "core/config/schema.h"
+#include "core/host/json.h"
 
 namespace teal::config {
 namespace {
@@ -94,8 +96,15 @@ class Reader {
       trigger.what = S3(event.value);
     } else if (event.key == "schedule") {
       trigger.what = Schedule(event.value);
-    } else {
+    } else if (event.key == "http" || event.key == "httpApi") {
       trigger.what = Http(event.value);
+    } else {
+      trigger.what = PluginTrigger{event.key};
+      const std::vector<std::string> own = {"http", "httpApi", "s3", "schedule"};
+      if (!host::NearestName(event.key, own).empty()) {
+        const Error unknown = UnknownName(event.place, "kind of trigger", event.key, own);
+        Wrong(event.place, unknown.message, unknown.hint);
+      }
     }
     if (errors_->size() == before) CheckAgainstOthers(trigger);
     if (errors_->size() == before) triggers_.push_back(std::move(trigger));
@@ -259,7 +268,14 @@ std::vector<Trigger> ReadTriggers(const Node& tree, std::vector<Error>* errors) 
   return Reader(errors).Read(tree);
 }
 
+std::string KindOf(const Trigger& trigger) {
+  if (const PluginTrigger* const other = std::get_if<PluginTrigger>(&trigger.what)) return other->kind;
+  if (std::holds_alternative<HttpTrigger>(trigger.what)) return "http";
+  return std::holds_alternative<S3Trigger>(trigger.what) ? "s3" : "schedule";
+}
+
 Passed PassedBy(const Trigger& trigger) {
+  if (std::holds_alternative<PluginTrigger>(trigger.what)) return {0, SIZE_MAX, "(event)"};  // its plugin knows
   // on_http keeps the shape it had before there were requests.
   if (trigger.function == "on_http" && std::holds_alternative<HttpTrigger>(trigger.what)) {
     return {3, 3, "(method, path, event)"};

@@ -30,17 +30,26 @@ struct ScheduleTrigger {
   std::string timezone = "UTC";
 };
 
+// Of another kind: its plugin knows what its options mean.
+struct PluginTrigger {
+  std::string kind;
+};
+
 struct Trigger {
   std::string function;
   Place function_place;           // of its name in `functions`
   Place place;                    // of the trigger
   const Node* options = nullptr;  // the mapping, for what is not read here; null for a short form. Lives in the tree.
-  std::variant<HttpTrigger, S3Trigger, ScheduleTrigger> what;
+  std::variant<HttpTrigger, S3Trigger, ScheduleTrigger, PluginTrigger> what;
 };
 
 // `tree` has passed CheckSchema and outlives the triggers. Those that are wrong are left out and told in *errors: bad
-// routes, missing keys, both a key and its alias, two triggers on one route, rules of one bucket that overlap.
+// routes, missing keys, kinds that look mistyped, both a key and its alias, two triggers on one route, rules of one
+// bucket that overlap.
 std::vector<Trigger> ReadTriggers(const Node& tree, std::vector<Error>* errors);
+
+// The id of its plugin.
+std::string KindOf(const Trigger& trigger);
 
 // What the trigger passes, for messages: "(request)". `parameters`: what a function must take.
 struct Passed {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/config/schema.h"
+#include "core/config/trigger_sections.h"
 
 namespace teal::config {
 namespace {
@@ -60,6 +61,38 @@ TEST(Triggers, ContradictionsAreTold) {
   EXPECT_EQ(Told("schedule: {timezone: UTC}"), "schedule needs one of the keys `cron`, `rate` and `at`");
   EXPECT_EQ(Told("s3: {bucket: upl, prefix: a, rules: [{prefix: b}]}"), "a second `prefix` for one trigger");
   EXPECT_EQ(Told("http: 4GET /a"), "the route begins with no method of HTTP");
+}
+
+TEST(Triggers, OtherKindsAreTheirPlugins) {
+  const auto read = Events("sqs: {queue: orders, batch: 10}");
+  ASSERT_EQ(read->triggers.size(), 1u);
+  EXPECT_EQ(KindOf(read->triggers[0]), "sqs");
+  EXPECT_EQ(Told("shcedule: {cron: '0 3 * * *'}"), "unknown kind of trigger `shcedule`: did you mean `schedule`?");
+  EXPECT_EQ(Told("htttp: {path: /a}"), "unknown kind of trigger `htttp`: did you mean `http`?");
+}
+
+TEST(Triggers, SectionsAreWhatPluginsGet) {
+  const auto read = Events(
+      "schedule: {cron: '0 3 * * *', jitter: 30s}, schedule: {rate: 5 minutes, name: often}, "
+      "sqs: {queue: orders, batch: 10}, s3: {bucket: upl, rules: [{prefix: in/}]}");
+  std::vector<Error> errors;
+  const std::vector<TriggerSection> sections = ReadTriggerSections(read->tree, nullptr, &errors);
+  ASSERT_TRUE(errors.empty()) << errors[0].message;
+  ASSERT_EQ(sections.size(), 4u);
+  const std::pair<const char*, const char*> wanted[] = {
+      {"f.schedule.1", R"({"expression":"0 3 * * *","jitter":"30s","timezone":"UTC"})"},
+      {"often", R"~({"expression":"rate(5 minutes)","timezone":"UTC"})~"},
+      {"f.sqs", R"({"batch":10,"queue":"orders"})"},
+      {"f.s3", R"({"bucket":"upl","events":["s3:ObjectCreated:*"],"prefix":"in/","suffix":""})"}};
+  for (size_t i = 0; i < sections.size(); ++i) {
+    EXPECT_EQ(sections[i].name, wanted[i].first);
+    EXPECT_EQ(sections[i].config_json, wanted[i].second);
+    EXPECT_EQ(sections[i].function, "f");
+  }
+  const auto twice = Events("schedule: {rate: 5 minutes, name: often}, s3: {bucket: upl, name: often}");
+  ReadTriggerSections(twice->tree, nullptr, &errors);
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_EQ(errors[0].message, "two triggers have the name often");
 }
 
 TEST(Triggers, OneRouteHasOneTrigger) {
