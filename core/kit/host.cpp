@@ -29,6 +29,7 @@ host::Services& Services() {
     host::ServicesOptions options;
     options.state = host::MakeStateInMemory();
     options.secrets = host::DefaultSecrets();
+    options.http_server = std::make_shared<host::HttpServer>();
     options.log = made.ok() ? made.value() : host::Log::ToStderr();
     return new host::Services(std::move(options));  // outlives every thread of the plugin
   }();
@@ -100,6 +101,8 @@ const void* Host::Shape(const std::string& id, const void* table) {
     case HostShape::kOlder:
       // Metrics without `record` would be of no use to anybody: an older host has none.
       if (id == TEAL_METRICS_ID) return nullptr;
+      // Nor one that listens and cannot be answered.
+      if (id == TEAL_HTTP_SERVER_ID) return nullptr;
       return Block(table, SizeOf(table), FirstSlotOnly());
     case HostShape::kNewer:
       return Block(table, SizeOf(table), SizeOf(table) + kTail);
@@ -119,6 +122,10 @@ const void* TEAL_CALL Host::Service(const teal_host* host, const char* id) {
   if (table != nullptr) table = self.Shape(id, table);
   self.tables_.emplace(id, table);
   return table;
+}
+
+host::HttpServer& Requests() {
+  return *Services().http_server();
 }
 
 void SetHttpFaults(const std::string& json) {

@@ -57,6 +57,8 @@ class Host {
 // Faults under teal.host.http/1 of this process (core/host/http/faults.h); "" for none. NotOffered if there is no http
 // service to put them under.
 void SetHttpFaults(const std::string& json);
+// Where a trigger listens that takes requests: one for the process.
+host::HttpServer& Requests();
 // Attempts of requests begun in this process; 0 where no plugin asked for the service.
 uint64_t HttpAttempts();
 

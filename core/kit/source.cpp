@@ -1,10 +1,12 @@
 #include "core/kit/source.h"
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "abi/include/teal/bytes.hpp"
 #include "core/kit/options.h"
+#include "core/kit/requests.h"
 #include "core/kit/subject.h"
 #include "core/kit/verdict.h"
 
@@ -26,6 +28,7 @@ const teal_trigger& Source::table() const {
 }
 
 Call& Source::BeginStart() {
+  StartRequests();
   Call& call = NewCall("start " + Show(id_), Gives::kNothing);
   const teal_bytes id = call.inputs().Bytes(id_);
   const teal_bytes section = call.inputs().Bytes(Given().trigger);
@@ -61,6 +64,13 @@ void Source::MustAccept(const Emitted& event) {
   const teal_bytes sid = call.inputs().Bytes("session of " + event.id);
   call.Begin([&](const teal_call* c) { return table().accept(handle_, c, event.token, sid); });
   if (!call.Wait().Ok()) Fail(call.words(), " gave ", call.reply().Says());
+  if (!event.wants_reply) return;
+  Expect(table().reply != nullptr, "the event ", event.Name(), " asks for a reply, and the table has no `reply`");
+  Call& reply = NewCall("reply to " + event.Name(), Gives::kNothing);
+  const teal_bytes headers = reply.inputs().Bytes("{}");
+  const teal_bytes body = reply.inputs().Bytes(R"({"sid":"kit"})");
+  reply.Begin([&](const teal_call* c) { return table().reply(handle_, c, event.token, 202, headers, body, 0); });
+  if (!reply.Wait().Ok()) Fail(reply.words(), " gave ", reply.reply().Says());
 }
 
 void Source::MustReject(const Emitted& event, uint64_t delay_ns) {
@@ -73,8 +83,15 @@ void TEAL_CALL Source::Emit(void* ctx, const teal_event* event) {
   auto* self = static_cast<Source*>(ctx);
   self->calls_.fetch_add(1);
   const teal_event in = TakeIn(event);
-  Emitted emitted{
-      in.token, in.flags, Copy(in.source), Copy(in.id), Copy(in.type), Copy(in.data), self->instance_.host().Now()};
+  const auto attributes = nlohmann::json::parse(View(in.attributes_json), nullptr, false);
+  Emitted emitted{in.token,
+                  in.flags,
+                  Copy(in.source),
+                  Copy(in.id),
+                  Copy(in.type),
+                  Copy(in.data),
+                  attributes.is_object() && attributes.contains("reply"),
+                  self->instance_.host().Now()};
   Note("emitted ", emitted.Name(), " token ", emitted.token);
   const std::lock_guard lock(self->mutex_);
   self->events_.push_back(std::move(emitted));

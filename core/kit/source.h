@@ -20,6 +20,7 @@ struct Emitted {
   std::string id;
   std::string type;
   std::string data;
+  bool wants_reply = false;  // its attributes ask for one
   uint64_t host_time = 0;    // when it was emitted, by the host's clock
   std::string Name() const;  // source and id: what an event is
 };
