@@ -356,7 +356,8 @@ void Connection::OnHead() {
 void Connection::OnPluginsHead() {
   head_.key.clear();
   if (head_.hosts.size() > 1 || (head_.hosts.empty() && !http_1_0_)) {
-    return Refuse(ErrorAnswer(400, "invalid", "a request has one Host header", "send Host: with the name you asked"));
+    return RefuseForGood(
+        ErrorAnswer(400, "invalid", "a request has one Host header", "send Host: with the name you asked"));
   }
   slot_ = TakeSlot(shared_->counters, shared_->counters->waits, shared_->limits.waits_max);
   if (slot_ == nullptr) {
