@@ -11,7 +11,8 @@
 namespace teal::http {
 namespace {
 
-constexpr auto kLookEvery = std::chrono::milliseconds(20);  // at the host's clock, while something waits for it
+constexpr auto kExpireEvery = std::chrono::milliseconds(200);  // while a request waits for credit
+constexpr auto kLookEvery = std::chrono::milliseconds(20);     // at the host's clock, while something waits for it
 
 Answer Later(const std::string& why, uint64_t seconds) {
   Answer answer = ErrorAnswer(503, "unavailable", why);
@@ -320,6 +321,23 @@ void Instance::Take(const ExchangePtr& exchange) {
   if (refusal) return Send(*exchange, std::move(*refusal));
   for (size_t i = 0; i < exchange->events.size(); ++i) trigger.waiting.emplace_back(exchange, i);
   Pump(trigger);
+  if (trigger.waiting.empty() || waits_) return;
+  waits_ = true;
+  wake_.notify_all();
+}
+
+void Instance::Expire() {
+  waits_ = false;
+  const uint64_t now = Now();
+  for (auto& [id, trigger] : triggers_) {
+    while (!trigger->waiting.empty()) {
+      const auto [exchange, index] = trigger->waiting.front();
+      if (!exchange->over && now < exchange->arrived_unix_ns + kHeldNsMax) break;
+      trigger->waiting.pop_front();
+      Conclude({exchange, index, {}}, Later("the host has too much to do", 1));
+    }
+    waits_ = waits_ || !trigger->waiting.empty();
+  }
 }
 
 void Instance::Pump(Trigger& trigger) {
@@ -426,11 +444,14 @@ void Instance::Run() {
       continue;
     }
     // Looking often and asking the host for the time keeps its clock the only one that counts.
-    if (delayed_.empty()) {
-      wake_.wait(lock);
-    } else {
+    if (!delayed_.empty()) {
       wake_.wait_for(lock, kLookEvery);
+    } else if (waits_) {
+      wake_.wait_for(lock, kExpireEvery);
+    } else {
+      wake_.wait(lock);
     }
+    if (waits_ && !closing_) Expire();
     while (!closing_ && !delayed_.empty() && delayed_.begin()->first <= Now()) {
       const Emission emission = std::move(delayed_.begin()->second);
       delayed_.erase(delayed_.begin());

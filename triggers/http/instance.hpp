@@ -31,8 +31,9 @@
 
 namespace teal::http {
 
-inline constexpr size_t kWaitingMax = 1000;             // requests of a trigger that wait for credit
-inline constexpr uint64_t kHeldNsMax = 10'000'000'000;  // how long a request is held that the host does not take now
+inline constexpr size_t kWaitingMax = 1000;  // requests of a trigger that wait for credit
+inline constexpr uint64_t kHeldNsMax =
+    10'000'000'000;  // how long a request waits for credit, or is held that was rejected
 
 // Thread-safe, as the tables of abi.h demand.
 class Instance {
@@ -71,9 +72,11 @@ class Instance {
   void Take(const ExchangePtr& exchange);
   // With mutex_ held.
   void Pump(Trigger& trigger);
+  void Expire();  // what has waited for credit too long
   void Conclude(const Emission& emission, Answer answer);
   void Send(Exchange& exchange, Answer answer);
-  void Run();  // the thread that emits again what was rejected, and does what was posted
+  // The thread that emits again what was rejected, ends what waits too long, and does what was posted.
+  void Run();
   void Post(std::function<void()> task);
 
   uint64_t Now() const { return host_->now_unix_ns(host_); }
@@ -91,6 +94,7 @@ class Instance {
   std::condition_variable wake_;
   bool listens_ = false;
   bool closing_ = false;
+  bool waits_ = false;  // a request may wait for credit
   std::map<std::string, TriggerPtr, std::less<>> triggers_;
   std::unordered_map<uint64_t, ExchangePtr> requests_;  // by the host's token: without an answer
   std::unordered_map<uint64_t, Emission> accepted_;     // by the desk's token: a reply is to come

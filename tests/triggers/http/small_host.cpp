@@ -5,6 +5,7 @@
 //   echo   the value is the first argument       all      the list of all arguments
 //   body   the value is the JSON of the body     fail     the session failed
 //   slow   it has not ended when the reply is due          busy  not taken at first, then as echo
+//   none   the host never has room for it
 //   dead   no session can be started              mute    accepted, and never replied to
 // One (source, id) is one session: a repeat has the first one's value, with another fingerprint it is refused with 422.
 // GET /teal/v1/health is the control API's. Prints "ready URL"; a line "started N" for each session. SIGTERM ends it.
@@ -68,7 +69,7 @@ class SmallHost {
       return table_->start(instance_, call, Bytes(id), Bytes(section), Emit, context);
     });
     if (!error.Ok()) return error.message;
-    table_->credit(instance_, Bytes(id), kCredit);
+    if (!id.starts_with("none")) table_->credit(instance_, Bytes(id), kCredit);
     return "";
   }
 
