@@ -26,6 +26,8 @@ Command AddTest(CLI::App& app, const Globals& globals);
 Command AddValidate(CLI::App& app, const Globals& globals);
 Command AddNew(CLI::App& app, const Globals& globals);
 Command AddSchedule(CLI::App& app, const Globals& globals);
+Command AddEvent(CLI::App& app, const Globals& globals);
+Command AddEmit(CLI::App& app, const Globals& globals);
 Command AddPlugin(CLI::App& app, const Globals& globals);
 Command AddCompletion(CLI::App& app, const Globals& globals);
 

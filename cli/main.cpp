@@ -14,8 +14,8 @@
 namespace teal::cli {
 namespace {
 
-constexpr const char* kCommands[] = {"run",      "check", "fmt",      "asm",    "ast",       "test",
-                                     "validate", "new",   "schedule", "plugin", "completion"};
+constexpr const char* kCommands[] = {"run", "check",    "fmt",   "asm",  "ast",    "test",      "validate",
+                                     "new", "schedule", "event", "emit", "plugin", "completion"};
 
 bool IsProgramFile(const std::string& word) {
   const auto ends = [&](const char* suffix) {
@@ -53,11 +53,12 @@ int Main(std::vector<std::string> words) {
   AddGlobalFlags(app, &globals);
 
   const std::vector<Command> commands = {
-      AddRun(app, globals),      AddCheck(app, globals),  AddFmt(app, globals),        AddAsm(app, globals),
-      AddAst(app, globals),      AddTest(app, globals),   AddValidate(app, globals),   AddNew(app, globals),
-      AddSchedule(app, globals), AddPlugin(app, globals), AddCompletion(app, globals),
+      AddRun(app, globals),        AddCheck(app, globals), AddFmt(app, globals),      AddAsm(app, globals),
+      AddAst(app, globals),        AddTest(app, globals),  AddValidate(app, globals), AddNew(app, globals),
+      AddSchedule(app, globals),   AddEvent(app, globals), AddEmit(app, globals),     AddPlugin(app, globals),
+      AddCompletion(app, globals),
   };
-  static_assert(sizeof kCommands / sizeof *kCommands == 11);
+  static_assert(sizeof kCommands / sizeof *kCommands == 13);
   HostFlags host_flags;
   AddHostCommands(app, &host_flags);
 
