@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 
@@ -160,6 +161,8 @@ int Serve(const Globals& globals, const HostFlags& flags, bool reloads) {
   if (!keys) return Refuse(globals, keys.failure());
 
   ::signal(SIGPIPE, SIG_IGN);
+  // Where steps in Python find the buckets of s3 triggers: workers get the host's environment.
+  ::setenv("TEAL_BUCKETS", (project + "/.teal/buckets").c_str(), 1);
   StopSignal stop(project);  // before any other thread is there
   int code = kExitDone;
   const runtime::ProjectConfig config = loaded.config;
