@@ -1,6 +1,7 @@
 // teal emit: makes an event happen. For s3: the object itself is put into the bucket's folder, so that what follows is
 // what would follow a person's upload.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "core/host/file.h"
 #include "core/runtime/config.h"
 #include "triggers/s3/bucket.hpp"
 #include "triggers/s3/keys.hpp"
@@ -27,6 +29,11 @@ struct Asked {
   std::string bucket, key, file;
   bool remove = false;
 };
+
+// As a host makes it: for its owner alone, and kept out of version control.
+void MakeOwnFolder(const std::string& folder) {
+  if (::mkdir(folder.c_str(), 0700) == 0) (void)host::ReplaceFile(folder + "/.gitignore", "*\n");
+}
 
 int Refuse(const Globals& globals, const std::string& message, const std::string& hint) {
   ReportError(globals, message, hint);
@@ -76,6 +83,7 @@ int Emit(const Globals& globals, Asked asked) {
   const std::string project = globals.project.empty() ? runtime::FindProject(here).value_or(here)
                                                       : std::filesystem::absolute(globals.project, error).string();
   const std::string buckets = project + kBuckets;
+  if (!s3::WrongBucket(asked.bucket)) MakeOwnFolder(project + "/.teal");
   const std::string folder = buckets + "/" + asked.bucket;
   std::string wrong;
   if (const auto bad = s3::WrongKey(asked.key)) return Refuse(globals, *bad, "name an object, as in --key in/a.jpg");
