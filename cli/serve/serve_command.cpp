@@ -162,7 +162,7 @@ int Serve(const Globals& globals, const HostFlags& flags, bool reloads) {
 
   ::signal(SIGPIPE, SIG_IGN);
   // Where steps in Python find the buckets of s3 triggers: workers get the host's environment.
-  ::setenv("TEAL_BUCKETS", (project + "/.teal/buckets").c_str(), 1);
+  ::setenv("TEAL_BUCKETS", host::AbsolutePath(project + "/.teal/buckets").c_str(), 1);
   StopSignal stop(project);  // before any other thread is there
   int code = kExitDone;
   const runtime::ProjectConfig config = loaded.config;
