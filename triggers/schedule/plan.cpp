@@ -163,7 +163,13 @@ void Join(const Section& section, Progress* progress, const Progress& other) {
 }
 
 void LeaveMissed(const Section& section, Progress* progress, int64_t now) {
-  if (section.catchup_max == UINT64_MAX || now <= progress->through) return;
+  if (progress->through > now) {
+    // The clock was ahead when these were done. What is done again finds its sessions.
+    progress->through = now;
+    progress->done.clear();
+    return;
+  }
+  if (section.catchup_max == UINT64_MAX) return;
   int64_t through = now;
   if (section.catchup_max > 0) {
     // The latest ones are looked for from the end, in spans that double.

@@ -49,7 +49,8 @@ std::optional<int64_t> NextAfter(const Section& section, const Progress& progres
 void Finish(const Section& section, Progress* progress, int64_t time);
 // Takes over what the other knows.
 void Join(const Section& section, Progress* progress, const Progress& other);
-// At the start: leaves of the times that were missed, up to `now`, as many as catchup allows, the latest.
+// At the start: leaves of the times that were missed, up to `now`, as many as catchup allows, the latest. What a clock
+// that was ahead made of the time to come is forgotten.
 void LeaveMissed(const Section& section, Progress* progress, int64_t now);
 
 // How long after its time the run is to start: the same on every host.

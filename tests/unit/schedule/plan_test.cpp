@@ -110,6 +110,15 @@ TEST(ScheduleProgress, MissedTimesAreLeftAsCatchupSays) {
   EXPECT_EQ(left("all(1000)").size(), 240u);
 }
 
+TEST(ScheduleProgress, AClockThatWasAheadSilencesNothing) {
+  for (const char* const catchup : {"none", "one", "all"}) {
+    const Section section = SectionOf(std::string(R"({"expression":"0 * * * *","catchup":")") + catchup + "\"}");
+    Progress progress = ProgressAt(kNow + 365 * 86'400);
+    LeaveMissed(section, &progress, kNow);
+    EXPECT_EQ(NextAfter(section, progress, progress.through), kNow + 3600) << catchup;
+  }
+}
+
 TEST(ScheduleProgress, ARareTimeThatWasMissedIsFound) {
   const Section section = SectionOf(R"({"expression":"0 3 1 1 *","catchup":"one"})");
   Progress progress = ProgressAt(*ReadTime("2020-06-01T00:00:00Z"));
