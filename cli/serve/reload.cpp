@@ -70,7 +70,7 @@ bool Reloader::Look() {
   std::string hash;
   if (sessions_->Use(next, name_, &hash) != kExitDone) return false;
   loaded_ = std::move(next);
-  taken_ = seen_ = Glance();  // what it imports may be other files
+  taken_ = seen_ = Glance();       // what it imports may be other files
   if (hash == hash_) return true;  // teal.yaml alone, perhaps
   const std::string before = std::exchange(hash_, hash);
   if (!globals_.quiet)
