@@ -25,7 +25,7 @@ using Number = std::unique_ptr<BIGNUM, Freed<BIGNUM, BN_free>>;
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>>;
 using Params = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM, OSSL_PARAM_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
-using Digest = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX, EVP_MD_CTX_free>>;
+using HashContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX, EVP_MD_CTX_free>>;
 using Signature = std::unique_ptr<ECDSA_SIG, Freed<ECDSA_SIG, ECDSA_SIG_free>>;
 
 const unsigned char* Raw(std::string_view text) {
@@ -121,7 +121,7 @@ std::string DerOf(const std::string& signature) {
 }
 
 bool IsSigned(const Token& token, const SigningKey& key) {
-  const Digest digest(EVP_MD_CTX_new());
+  const HashContext digest(EVP_MD_CTX_new());
   const EVP_MD* const hash = key.algorithm == "EdDSA" ? nullptr : EVP_sha256();
   const std::string signature = key.algorithm == "ES256" ? DerOf(token.signature) : token.signature;
   return digest != nullptr && EVP_DigestVerifyInit(digest.get(), nullptr, hash, nullptr, key.key.get()) == 1 &&
