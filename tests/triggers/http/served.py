@@ -59,6 +59,13 @@ class Served:
         check(line.startswith("ready "), f"no host: {line!r}\n{(self.folder / 'host.log').read_text()[-2000:]}")
         self.address = line.split()[1].split("//")[1]
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:  # the case failed
+            self.end(signal.SIGKILL)
+
     def end(self, how=signal.SIGTERM):
         self.process.send_signal(how)
         code = self.process.wait(SECONDS)
@@ -101,38 +108,34 @@ class Served:
 
 
 def requests_start_sessions(build):
-    with tempfile.TemporaryDirectory(prefix="teal-http-") as folder:
-        host = Served(build, folder)
-        try:
-            same(host.ask("POST", "/orders/7", b"{}")[0], 401)
-            same(host.sessions("orders.http"), [])
-            status, _, body = host.ask("POST", "/orders/7", b'{"n": [1]}', {"X-Teal-Key": "sesame", "Content-Type": "application/json"})
-            same((status, json.loads(body)), (200, {"id": "7", "got": {"n": [1]}, "who": "alice"}))
-            same(len(host.sessions("orders.http")), 1)
-            status, _, body = host.ask("GET", "/old/a/b?x=1")
-            same((status, json.loads(body)), (200, ["GET", "/old/a/b", {"x": "1"}]))
-            # An error tells where to look, and nothing of the inside.
-            status, _, body = host.ask("GET", "/broken")
-            same((status, json.loads(body)["sid"]), (500, host.sessions("broken.http")[0]["sid"]))
-            check(b"inside" not in body and b"custom" not in body, body)
-            # Its task can be asked for by who has the answer, with no key.
-            status, headers, body = host.ask("POST", "/background", b"hello")
-            same(status, 202)
-            done = host.until(lambda: (got := json.loads(host.ask("GET", headers["location"])[2])).get("status") == "done" and got, "the task's end")
-            same((done["sid"], done["result"]), (json.loads(body)["sid"], "hello"))
-            # One that takes longer than its caller waits.
-            status, headers, body = host.ask("GET", "/waits/short")
-            same((status, headers["retry-after"]), (202, "1"))
-            host.api("POST", f"/sessions/{json.loads(body)['sid']}/events/go", b'"now"')
-            host.until(lambda: json.loads(host.ask("GET", headers["location"])[2])["status"] == "done", "its end")
-        finally:
-            same(host.end(), 0)
+    with tempfile.TemporaryDirectory(prefix="teal-http-") as folder, Served(build, folder) as host:
+        same(host.ask("POST", "/orders/7", b"{}")[0], 401)
+        same(host.sessions("orders.http"), [])
+        status, _, body = host.ask("POST", "/orders/7", b'{"n": [1]}', {"X-Teal-Key": "sesame", "Content-Type": "application/json"})
+        same((status, json.loads(body)), (200, {"id": "7", "got": {"n": [1]}, "who": "alice"}))
+        same(len(host.sessions("orders.http")), 1)
+        status, _, body = host.ask("GET", "/old/a/b?x=1")
+        same((status, json.loads(body)), (200, ["GET", "/old/a/b", {"x": "1"}]))
+        # An error tells where to look, and nothing of the inside.
+        status, _, body = host.ask("GET", "/broken")
+        same((status, json.loads(body)["sid"]), (500, host.sessions("broken.http")[0]["sid"]))
+        check(b"inside" not in body and b"custom" not in body, body)
+        # Its task can be asked for by who has the answer, with no key.
+        status, headers, body = host.ask("POST", "/background", b"hello")
+        same(status, 202)
+        done = host.until(lambda: (got := json.loads(host.ask("GET", headers["location"])[2])).get("status") == "done" and got, "the task's end")
+        same((done["sid"], done["result"]), (json.loads(body)["sid"], "hello"))
+        # One that takes longer than its caller waits.
+        status, headers, body = host.ask("GET", "/waits/short")
+        same((status, headers["retry-after"]), (202, "1"))
+        host.api("POST", f"/sessions/{json.loads(body)['sid']}/events/go", b'"now"')
+        host.until(lambda: json.loads(host.ask("GET", headers["location"])[2])["status"] == "done", "its end")
+        same(host.end(), 0)
 
 
 def a_repeat_finds_its_session(build):
     """Also while the first runs, by many at once, and after the host was killed in the middle."""
-    with tempfile.TemporaryDirectory(prefix="teal-http-") as folder:
-        host = Served(build, folder)
+    with tempfile.TemporaryDirectory(prefix="teal-http-") as folder, Served(build, folder) as host:
         key = {"Idempotency-Key": "once"}
         with concurrent.futures.ThreadPoolExecutor(9) as pool:
             asked = [pool.submit(host.ask, "POST", "/waits", b"x", key) for _ in range(8)]
@@ -167,8 +170,7 @@ def a_repeat_finds_its_session(build):
 
 
 def the_example_webhook(build):
-    with tempfile.TemporaryDirectory(prefix="teal-http-") as folder:
-        host = Served(build, folder, "webhook")
+    with tempfile.TemporaryDirectory(prefix="teal-http-") as folder, Served(build, folder, "webhook") as host:
         commits = [{"author": {"name": name}} for name in ("Ann", "Ben", "Ann")]
         push = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "a/b"}, "commits": commits}).encode()
 
@@ -187,8 +189,7 @@ def the_example_webhook(build):
 
 
 def the_example_orders(build):
-    with tempfile.TemporaryDirectory(prefix="teal-http-") as folder:
-        host = Served(build, folder, "orders")
+    with tempfile.TemporaryDirectory(prefix="teal-http-") as folder, Served(build, folder, "orders") as host:
 
         def order(total, card="good", answer=None):
             """What became of it."""
