@@ -99,11 +99,6 @@ int ExitCodeOf(const runtime::SessionOutcome& outcome, bool interrupted) {
 }
 
 int Run(const Globals& globals, const RunFlags& flags) {
-  if (flags.memory != "none" && flags.memory != "local") {
-    ReportError(globals, "there is no memory \"" + flags.memory + "\" in this version",
-                "--memory local keeps the session; leave it out, and nothing is kept");
-    return kExitUsage;
-  }
   if (flags.file.empty() && flags.resume.empty()) {
     ReportError(globals, "which program? name it, as in teal run service.tl", "see teal run --help");
     return kExitUsage;

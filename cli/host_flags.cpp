@@ -18,6 +18,15 @@ void AddServing(CLI::App* serve, HostFlags* flags) {
       ->check(CLI::Range(0, 65535))
       ->excludes(listen);
   serve->add_option("--data", flags->data, "the folder of the data; .teal/data of the project if left out");
+  serve->add_option("--memory", flags->memory,
+                    "the plugin that keeps the sessions; local if left out, k8s for PostgreSQL and several hosts");
+  serve->add_option("--memory-config", flags->memory_config,
+                    "a JSON file with the plugin's configuration; teal plugin info NAME shows its keys");
+  serve
+      ->add_option("--lease", flags->lease_seconds,
+                   "with several hosts: seconds after which the others go on with the sessions of a host that is not "
+                   "heard of; 30 if left out, the same for all of them")
+      ->check(CLI::Range(3, 600));
   CLI::Option* const certificate =
       serve->add_option("--tls-cert", flags->tls_certificate, "a PEM file: serve with TLS");
   CLI::Option* const key = serve->add_option("--tls-key", flags->tls_key, "the certificate's key, a PEM file");

@@ -19,6 +19,9 @@ struct HostFlags {
   std::string listen = "127.0.0.1:8787";
   int port = -1;  // -1: not given
   std::string data;
+  std::string memory = "local";
+  std::string memory_config;
+  uint32_t lease_seconds = 30;
   std::string tls_certificate;
   std::string tls_key;
   std::vector<std::string> allowed_hosts;

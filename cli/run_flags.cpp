@@ -12,8 +12,10 @@ CLI::App* AddRunCommand(CLI::App& app, RunFlags* flags) {
   run->add_option("FILE", flags->file, "the program");
   run->add_option("ARG", flags->arguments, "arguments of the function");
   run->add_option("-f,--function", flags->function, "the function to run; main if left out");
-  run->add_option("--memory", flags->memory, "what is kept: none or local");
-  run->add_option("--resume", flags->resume, "go on with this session, kept by --memory local");
+  run->add_option("--memory", flags->memory, "the plugin that keeps the session, as local; none if left out");
+  run->add_option("--memory-config", flags->memory_config,
+                  "a JSON file with the plugin's configuration; teal plugin info NAME shows its keys");
+  run->add_option("--resume", flags->resume, "go on with this session, kept by --memory");
   run->add_option("--move-from", flags->move_from, "")->group("");
   run->add_flag("--no-optimize", flags->no_optimize, "")->group("");
   return run;

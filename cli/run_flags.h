@@ -16,11 +16,12 @@ struct RunFlags {
   std::string function = "main";
   std::vector<std::string> arguments;
   std::string memory = "none";
+  std::string memory_config;
   std::string resume;  // a session id
   std::string move_from;
   bool no_optimize = false;
 
-  bool IsKept() const { return memory == "local" || !resume.empty(); }
+  bool IsKept() const { return memory != "none" || !resume.empty(); }
 };
 
 // flags: outlives `app`.

@@ -92,7 +92,7 @@ int BackUpHere(const Globals& globals, const HostFlags& flags, const std::string
   runtime::ProjectConfig config;
   if (!LoadConfig(globals, project + "/" + runtime::kConfigFileName, &config)) return kExitUsage;
   int code = kExitDone;
-  const std::unique_ptr<HostedSessions> sessions = OpenSessions(globals, config, data, Serving::kOneSession, &code);
+  const std::unique_ptr<HostedSessions> sessions = OpenSessions(globals, config, data, {}, Serving::kOneSession, &code);
   if (sessions == nullptr) return code;
   const Status status = WriteBackup(sessions->memory(), data, folder);
   return status ? Tell(globals, folder) : Refuse(globals, status.failure());

@@ -160,8 +160,9 @@ int RunKept(const Globals& globals, const RunFlags& flags) {
     interrupted = true;
   });
   int code = kExitDone;
+  const MemoryChoice memory{flags.memory == "none" ? "local" : flags.memory, flags.memory_config};
   const std::unique_ptr<HostedSessions> sessions =
-      OpenSessions(globals, loaded.config, data, Serving::kOneSession, &code);
+      OpenSessions(globals, loaded.config, data, memory, Serving::kOneSession, &code);
   if (sessions == nullptr) return code;
   if (loaded.program != nullptr) {
     if (code = sessions->Use(loaded, name, nullptr); code != kExitDone) return code;

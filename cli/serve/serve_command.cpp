@@ -166,7 +166,8 @@ int Serve(const Globals& globals, const HostFlags& flags, bool reloads) {
   StopSignal stop(project);  // before any other thread is there
   int code = kExitDone;
   const runtime::ProjectConfig config = loaded.config;
-  const std::unique_ptr<HostedSessions> sessions = OpenSessions(globals, config, data, Serving::kAll, &code);
+  const std::unique_ptr<HostedSessions> sessions = OpenSessions(
+      globals, config, data, {flags.memory, flags.memory_config, flags.lease_seconds}, Serving::kAll, &code);
   if (sessions == nullptr) return code;
   Reloader reloader(globals, file, sessions.get());
   if (!file.empty()) {

@@ -1,6 +1,7 @@
 #include "cli/serve/wiring.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@
 #include "core/host/file.h"
 #include "core/host/instance.h"
 #include "core/host/json.h"
+#include "core/host/manifest.h"
+#include "core/host/schema.h"
+#include "core/host/secrets.h"
 #include "core/host/services.h"
 #include "core/runtime/durable.h"
 #include "core/runtime/floor_store.h"
@@ -27,7 +31,8 @@
 namespace teal::cli {
 namespace {
 
-constexpr char kMemoryPlugin[] = "local";
+constexpr char kLocal[] = "local";
+constexpr char kMemoryInterface[] = "teal.memory/1";
 constexpr char kStoreFolder[] = "/store";
 constexpr char kNoteFile[] = "/running";  // what it is doing, for the life after (P-25)
 
@@ -43,10 +48,11 @@ class LocalSessions : public HostedSessions {
     floor_.reset();
     sealed_.reset();
     store_.reset();  // what is still in the memory answers to the sessions
+    if (note_file_ >= 0) ::close(note_file_);
   }
 
   // kExitDone, or reported.
-  int Open(Serving serving);
+  int Open(const MemoryChoice& memory, Serving serving);
   runtime::SessionService& service() override { return *sessions_; }
   host::Instance& memory() override { return *memory_; }
   runtime::Store& store() override {
@@ -67,7 +73,7 @@ class LocalSessions : public HostedSessions {
     return code;
   }
   Status OpenNote(const std::string& data);
-  Result<std::unique_ptr<host::Instance>> OpenMemory();
+  Result<std::unique_ptr<host::Instance>> OpenMemory(const MemoryChoice& choice);
 
   const Globals& globals_;
   const runtime::ProjectConfig& config_;
@@ -79,46 +85,84 @@ class LocalSessions : public HostedSessions {
   std::unique_ptr<serve::SealedStore> sealed_;  // where teal.yaml gives a key
   std::unique_ptr<runtime::FloorStore> floor_;  // where the memory cannot commit a whole session at once
   std::unique_ptr<runtime::RunningNote> note_;  // its file stays mapped until the process ends
+  int note_file_ = -1;                          // locked: the folder is this host's alone
   runtime::RealClock clock_;
   PythonHost python_;
   std::unique_ptr<runtime::DurableSessions> sessions_;
   std::thread thread_;
 };
 
-Result<std::unique_ptr<host::Instance>> LocalSessions::OpenMemory() {
-  const Result<const host::Plugin*> plugin = PluginOf(globals_, config_.folder, kMemoryPlugin);
+// What depends on the lease keeps its share of it.
+runtime::record::Constants ConstantsOf(uint32_t lease_seconds) {
+  runtime::record::Constants constants;
+  const auto scaled = [lease_seconds](uint64_t of_thirty_ns) { return of_thirty_ns / 30 * lease_seconds; };
+  constants.lease_ns = scaled(constants.lease_ns);
+  constants.guard_ns = scaled(constants.guard_ns);
+  constants.skew_max_ns = scaled(constants.skew_max_ns);
+  constants.due_round_ns = scaled(constants.due_round_ns);
+  return constants;
+}
+
+// The plugin's configuration as its schema wants it.
+Result<std::string> ConfigOf(const host::Manifest& manifest, const std::string& data, const MemoryChoice& choice) {
+  std::string json = "{}";
+  if (!choice.config_file.empty()) {
+    Result<std::string> read = host::ReadSmallFile(choice.config_file, host::kConfigBytesMax);
+    if (!read) return Fail(FailureCode::kInvalid, "--memory-config: " + read.failure().message);
+    json = std::move(*read);
+  } else if (choice.plugin == kLocal) {
+    json = host::ToText({{"path", data + kStoreFolder}});
+  }
+  Result<std::string> config = host::ValidateConfig(manifest.config_schema, json, "memory");
+  if (config || !choice.config_file.empty()) return config;
+  return Fail(config.failure().code, config.failure().message + ": give it in a file, with --memory-config FILE");
+}
+
+Result<std::unique_ptr<host::Instance>> LocalSessions::OpenMemory(const MemoryChoice& choice) {
+  const Result<const host::Plugin*> plugin = PluginOf(globals_, config_.folder, choice.plugin);
   if (!plugin) return plugin.failure();
+  if (!plugin.value()->Offers(kMemoryInterface)) {
+    return Fail(FailureCode::kInvalid, "the plugin " + choice.plugin + " is no memory: choose another with --memory");
+  }
+  Result<std::string> config = ConfigOf(plugin.value()->manifest(), data_, choice);
+  if (!config) return config.failure();
   host::LogOptions log;
   log.level_min = globals_.verbose ? TEAL_LOG_DEBUG : TEAL_LOG_WARNING;
   Result<std::shared_ptr<host::Log>> made = host::Log::Make(std::move(log));
   if (!made) return made.failure();
   host::ServicesOptions services;
   services.log = std::move(*made);
+  services.secrets = host::DefaultSecrets();
   services_ = std::make_unique<host::Services>(std::move(services));
   host::InstanceOptions options;
-  options.config_json = host::ToText({{"path", data_ + kStoreFolder}});
+  options.config_json = std::move(*config);
   options.services = services_.get();
   return host::Instance::Open(*plugin.value(), options);
 }
 
-// Precondition: the memory is open, so no other host has the folder.
+// Takes the folder for this host alone: a memory that several hosts share does not keep others out of it.
 Status LocalSessions::OpenNote(const std::string& data) {
   const std::string path = data + kNoteFile;
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   void* bytes = MAP_FAILED;
-  if (file >= 0 && ::ftruncate(file, runtime::RunningNote::kBytes) == 0) {
+  const bool taken = file >= 0 && ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (file >= 0 && !taken && ::ftruncate(file, runtime::RunningNote::kBytes) == 0) {
     bytes = ::mmap(nullptr, runtime::RunningNote::kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   }
   const int error = errno;
-  if (file >= 0) ::close(file);
+  note_file_ = file;
+  if (taken) {
+    return Fail(FailureCode::kUnavailable,
+                "another host uses the folder " + data + ": give each host one of its own, with --data FOLDER");
+  }
   if (bytes == MAP_FAILED)
     return Fail(FailureCode::kUnavailable, path + " cannot be mapped: " + host::ErrnoText(error));
   note_ = std::make_unique<runtime::RunningNote>(static_cast<char*>(bytes));
   return Unit{};
 }
 
-int LocalSessions::Open(Serving serving) {
-  Result<std::unique_ptr<host::Instance>> memory = OpenMemory();
+int LocalSessions::Open(const MemoryChoice& choice, Serving serving) {
+  Result<std::unique_ptr<host::Instance>> memory = OpenMemory(choice);
   if (!memory) return Refuse(memory.failure(), kExitUsage);
   memory_ = std::move(*memory);
   store_ = std::make_unique<runtime::MemoryStore>(memory_->memory(), memory_->handle());
@@ -142,6 +186,7 @@ int LocalSessions::Open(Serving serving) {
   }
   options.clock = &clock_;
   options.limits = config_.limits;
+  options.constants = ConstantsOf(choice.lease_seconds);
   options.sweeps = serving == Serving::kAll;
   options.log = [](const std::string& line) { WriteAll(STDERR_FILENO, "teal: " + line + "\n"); };
   if (::getentropy(options.incarnation.data(), options.incarnation.size()) != 0) {
@@ -202,9 +247,10 @@ void LocalSessions::Stop() {
 }  // namespace
 
 std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const runtime::ProjectConfig& config,
-                                             const std::string& data, Serving serving, int* code) {
+                                             const std::string& data, const MemoryChoice& memory, Serving serving,
+                                             int* code) {
   auto sessions = std::make_unique<LocalSessions>(globals, config, data);
-  *code = sessions->Open(serving);
+  *code = sessions->Open(memory, serving);
   if (*code != kExitDone) return nullptr;
   return sessions;
 }

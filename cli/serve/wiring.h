@@ -1,4 +1,4 @@
-// The engine behind a host: durable sessions over the plugin `local`, with Python for the program's steps.
+// The engine behind a host: durable sessions over the plugin of a memory, with Python for the program's steps.
 #pragma once
 
 #include <memory>
@@ -15,6 +15,13 @@ namespace teal::cli {
 enum class Serving {
   kAll,         // whatever is due
   kOneSession,  // what is asked for, and nothing else
+};
+
+// Which plugin keeps the sessions.
+struct MemoryChoice {
+  std::string plugin = "local";
+  std::string config_file;      // JSON; empty: none is needed, or it is `local`'s own
+  uint32_t lease_seconds = 30;  // where several hosts share it
 };
 
 class HostedSessions {
@@ -38,9 +45,10 @@ class HostedSessions {
   virtual void Stop() = 0;
 };
 
-// config: outlives what is given. data: the host's folder; the store is in its folder `store`, packages in `packages`,
-// environments of Python in `python`. Null: reported, and *code is the exit code.
+// config: outlives what is given. data: the host's folder; the store of `local` is in its folder `store`, packages in
+// `packages`, environments of Python in `python`. Null: reported, and *code is the exit code.
 std::unique_ptr<HostedSessions> OpenSessions(const Globals& globals, const runtime::ProjectConfig& config,
-                                             const std::string& data, Serving serving, int* code);
+                                             const std::string& data, const MemoryChoice& memory, Serving serving,
+                                             int* code);
 
 }  // namespace teal::cli

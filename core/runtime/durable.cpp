@@ -63,7 +63,8 @@ DurableSessions::DurableSessions(DurableOptions options)
     : large_(
           std::make_unique<LargeRecords>(options.store, [this](std::function<void()> call) { Post(std::move(call)); })),
       options_(Over(large_.get(), std::move(options))),
-      runtime_(std::make_unique<Runtime>(RuntimeOptionsOf(options_, this))) {
+      runtime_(std::make_unique<Runtime>(RuntimeOptionsOf(options_, this))),
+      shared_(options_.store->limits().shared) {
   assert(options_.store != nullptr && options_.clock != nullptr);
   next_put_down_ns_ = Now() + kPutDownEveryNs;
   if (options_.note != nullptr) suspects_.insert(options_.note->suspects().begin(), options_.note->suspects().end());
@@ -96,8 +97,9 @@ void DurableSessions::Stop() {
     waiting_.clear();
     asking_.clear();
     following_.clear();
+    if (shared_) BeginHandOver();
   });
-  runtime_->StopServing();
+  if (!shared_) runtime_->StopServing();
 }
 
 void DurableSessions::Post(std::function<void()> call) {
@@ -126,8 +128,7 @@ void DurableSessions::OnCommitted(const std::string& sid) {
 void DurableSessions::OnLost(const std::string& sid, const Failure& why) {
   if (stopped_) return;
   Log("the session " + sid + " is read again from the store: " + why.message);
-  const int64_t again = Now() + 1'000'000'000;
-  if (upcoming_of_.emplace(sid, again).second) upcoming_.emplace(again, sid);
+  NoteDue(sid, Now() + 1'000'000'000);
   SetAlarm();
 }
 
@@ -135,18 +136,30 @@ void DurableSessions::SetAlarm() {
   int64_t next = std::min(next_sweep_ns_, next_put_down_ns_);
   if (sweeping_) next = next_put_down_ns_;
   if (!upcoming_.empty()) next = std::min(next, upcoming_.begin()->first);
+  if (shared_) {
+    next = std::min({next, next_observe_ns_, next_parts_ns_});
+    if (!reading_mail_) next = std::min(next, next_mail_ns_);
+  }
   runtime_->SetAlarm(std::min(next, next_expiry_ns_));
 }
 
 void DurableSessions::OnAlarm() {
-  if (stopped_) return;
   const int64_t now = Now();
+  if (stopped_) return HandOver(now);
   if (now >= next_expiry_ns_) Expire(now);
+  std::vector<std::string> due;
   while (!upcoming_.empty() && upcoming_.begin()->first <= now) {
-    const std::string sid = upcoming_.begin()->second;
+    due.push_back(upcoming_.begin()->second);
     upcoming_.erase(upcoming_.begin());
-    upcoming_of_.erase(sid);
-    With(sid, [](Session*, const ServiceError*) {});
+    upcoming_of_.erase(due.back());
+  }
+  if (shared_) {
+    if (!due.empty()) LookAtDue(std::move(due));
+    if (now >= next_observe_ns_) Observe(now);
+    if (now >= next_mail_ns_ && !reading_mail_) ReadMail();
+    if (now >= next_parts_ns_) LookAtParts(now);
+  } else {
+    for (const std::string& sid : due) With(sid, [](Session*, const ServiceError*) {});
   }
   if (now >= next_put_down_ns_) {
     PutDown();

@@ -9,7 +9,9 @@
 // lines and history; durable_view.cpp records as people see them; durable_erase.cpp their end; durable_dead.cpp
 // those that end their host; durable_rerun.cpp running one again; durable_list.cpp the list; durable_program.cpp
 // reading programs; durable_versions.cpp adding, activating and removing them; durable_usage.cpp which of them sessions
-// use.
+// use. Where several hosts share the store (docs/decisions/0013): durable_beside.cpp what is asked of a session that
+// another host carries; durable_threads.cpp its threads; durable_shared.cpp who carries what; durable_parts.cpp who
+// looks for which of those that are due.
 #pragma once
 
 #include <atomic>
@@ -68,6 +70,10 @@ struct DurableOptions {
   RunningNote* note = nullptr;                  // outlives the host; null: no session is ever held to have ended it
   std::function<void(const std::string&)> log;  // what people who run the host should know; may be empty
   size_t carried_max = 100'000;                 // more, and starts are refused as overloaded
+  // Where several hosts share the store: how often it looks for what others wrote beside it, and how long Stop waits
+  // for calls that run before their sessions are left to others.
+  uint64_t mail_every_ns = 200'000'000;
+  uint64_t hand_over_ns = 5'000'000'000;
 };
 
 class DurableSessions : public SessionService, public OutputSink, public ForeignNotes, private KeepEvents {
@@ -85,7 +91,7 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   // Runs the host until Stop. For one OS thread.
   void Run();
   // Thread-safe. Nothing more is begun; Run returns when what is on its way to the store is there. Calls that wait get
-  // kUnavailable.
+  // kUnavailable. Over a shared store the sessions are left to other hosts before, each when its calls have ended.
   void Stop();
   // One turn of Run, for the simulator: all there is to do now; gives when there is more (INT64_MAX: never by itself).
   int64_t RunReady();
@@ -131,6 +137,7 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
     std::string name;
     uint64_t created_unix_ns = 0;
     std::string missing;  // why `foreign` is null though there are imports; such a one is not kept
+    std::shared_ptr<const record::Program> stored;  // where several hosts share the store: as it was read or written
   };
   // A program as the store has it.
   struct StoredProgram {
@@ -143,6 +150,34 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   struct Waiting {
     int64_t until_ns;
     Done<SessionView> done;
+  };
+  // Who waits for a reply.
+  struct Asking {
+    std::string id;  // record::ReplyId
+    int64_t until_ns = 0;
+    int64_t look_ns = 0;  // when it looks again
+    bool answered = false;
+    Done<std::optional<std::string>> done;
+  };
+  // An event from outside. Its value can be encoded.
+  struct Sending {
+    std::string event;
+    vm::Value value;
+    std::string key;  // of the sender
+    bool wants_reply = false;
+    std::shared_ptr<Asking> asking;
+  };
+  // A session that others carry, as far as somebody here waits for it.
+  struct Watched {
+    int64_t next_ns = 0;
+    int64_t every_ns = 0;
+    StoreVersion version{};
+    bool wanted = false;
+  };
+  struct SweptPart {
+    StoreVersion version{};
+    bool exists = false;
+    int64_t until_ns = 0;  // as far as this host holds it; 0: another does, or nobody
   };
   struct Following {
     int64_t until_ns;
@@ -187,6 +222,48 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   void Sweep(std::string cursor);
   void PutDown();
 
+  // durable_shared.cpp
+  static const ServiceError kElsewhere;  // given by its address: another host carries the session
+  bool IsElsewhere(const record::Session& session) const;
+  void LookAtDue(std::vector<std::string> sids);
+  void NoteDue(const std::string& sid, int64_t unix_ns);
+  void Observe(int64_t now);
+  void Observed(const std::string& sid, const std::optional<StoreItem>& item);
+  void BeginHandOver();
+  void HandOver(int64_t now);
+
+  // durable_beside.cpp
+  // What is to be written beside; false: it is there already.
+  using SideEdit = std::function<Served<bool>(record::Session&)>;
+  // A side write on a session that another host carries. here: nobody else does any more, so it is to be done as usual.
+  void Beside(const std::string& sid, SideEdit edit, std::function<void()> here,
+              std::function<void(std::optional<ServiceError>)> done);
+  void SendBeside(const record::Session& session, StoreItem own, std::function<void()> again,
+                  std::function<void(std::optional<ServiceError>)> done);
+  static SideEdit EventBeside(const std::string& sid, const Sending& sending);
+  // The session has left this host before what was asked was in the store: it is asked again.
+  static bool MustAskAgain(const Status& status) {
+    return !status.ok() && status.failure().code == FailureCode::kNotFound;
+  }
+  // durable_threads.cpp
+  void ThreadsHere(const std::string& sid, Done<std::vector<ThreadView>> done);
+  void ThreadsElsewhere(std::shared_ptr<std::vector<StoreItem>> items, const std::string& sid, std::string cursor,
+                        Done<std::vector<ThreadView>> done);
+  void ViewRecords(const std::string& sid, const std::vector<StoreItem>& items, Done<std::vector<ThreadView>> done);
+
+  // The same for an event: what others wrote beside before it came is taken over before it (P-23). Without the mutex.
+  void WithEventsOf(std::string sid, WithSession call);
+  void ReadMail();
+  void OpenMail(std::vector<StoreItem> mail);
+  void AdoptMail(const std::string& sid, const std::optional<StoreItem>& item, const StoreVersion& before);
+
+  // durable_parts.cpp
+  void LookAtParts(int64_t now);
+  void DivideParts(const std::vector<std::optional<StoreItem>>& items);
+  void WritePart(uint32_t part, const SweptPart& now_held);
+  bool Sweeps(const std::string& sid, int64_t late_ns) const;
+  void LeaveParts();
+
   // durable_erase.cpp
   void Erase(const std::string& sid, const StoreItem& own, const record::Session& session,
              std::vector<record::Key> others);
@@ -198,8 +275,8 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   bool IsCarried(const std::string& sid) const;
 
   // durable_ask.cpp
-  void Change(std::string sid, std::function<std::optional<ServiceError>(Session&)> change, Done<SessionView> done,
-              bool dead_too = false);
+  void Change(std::string sid, std::function<std::optional<ServiceError>(Session&)> change, SideEdit beside,
+              Done<SessionView> done, bool dead_too = false);
   void WaitUntil(int64_t unix_ns);  // somebody does
   void Expire(int64_t now);
 
@@ -210,19 +287,16 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   void AnswerLines(std::shared_ptr<LinesRequest> request);
 
   // durable_reply.cpp
-  struct Asking {
-    std::string id;  // record::ReplyId
-    int64_t until_ns = 0;
-    int64_t look_ns = 0;  // when it looks again
-    bool answered = false;
-    Done<std::optional<std::string>> done;
-  };
+  void Deliver(const std::string& sid, std::shared_ptr<const Sending> sending);
+  static ServiceError IsFullError(const std::string& sid);
   void LookForReply(const std::string& sid, std::shared_ptr<Asking> asking);
   void LookAgain(const std::string& sid, const std::function<bool(const Asking&)>& wants);
   int64_t ExpireReplies(int64_t now);
 
   // durable_dead.cpp
   void Blame(const std::string& sid, StoreItem own);
+  static bool IsDead(const record::Session& session);
+  static ServiceError IsDeadError(const std::string& sid);
 
   // durable_rerun.cpp
   void RerunWith(const std::string& sid, const record::Session& session, const record::Start& start,
@@ -233,6 +307,8 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
 
   // durable_peer.cpp
   void Again(std::function<void()> call);  // in a second
+  void Soon(std::function<void()> call);   // in 10 to 100 ms, at random
+  void After(int64_t delay_ns, std::function<void()> call);
 
   // durable_program.cpp
   void WithProgram(const Sha256& id, std::function<void(const Result<Loaded>&)> call);
@@ -265,6 +341,9 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   // stay as it is. Gives the record as it is then; kNotFound.
   void ChangeProgram(const Sha256& id, std::function<bool(record::Program&)> change,
                      std::function<void(Result<StoredProgram>)> done);
+  // After the first commit of a session that has it: it is there, whoever was about to remove it. Then calls.
+  void HoldProgram(const Sha256& id, std::function<void()> then);
+  void PutBack(const Sha256& id, std::function<void()> then);
   ProgramView ViewOf(const StoredProgram& stored) const;
   // Sessions in memory that have it and have not ended.
   uint64_t CarriedWith(const Sha256& id);
@@ -302,6 +381,15 @@ class DurableSessions : public SessionService, public OutputSink, public Foreign
   uint64_t agains_ = 0;
   bool sweeping_ = false;
   bool first_sweep_ = true;
+  // Where several hosts share the store.
+  const bool shared_;
+  std::unordered_map<std::string, Watched> watched_;
+  std::vector<SweptPart> parts_;
+  int64_t next_observe_ns_ = INT64_MAX;
+  int64_t next_mail_ns_ = 0;
+  int64_t next_parts_ns_ = 0;
+  int64_t hand_over_until_ns_ = 0;
+  bool reading_mail_ = false;
   std::atomic<bool> stopped_{false};
 
   // Of Counters; any thread.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/runtime/durable.h"
 #include "core/runtime/record_codec.h"
 #include "core/runtime/scheduler.h"
@@ -47,6 +48,10 @@ void DurableSessions::TakeUp(const std::string& sid) {
       }
       std::optional<StoreItem>& own = got.value()[0];
       if (!own) return TakeUpRecords(sid, {}, true);
+      if (shared_) {
+        Result<record::Session> session = record::DecodeSession(own->key, own->bytes);
+        if (session.ok() && IsElsewhere(*session)) return TakenUp(sid, &kElsewhere);
+      }
       if (suspects_.erase(sid) > 0) return Blame(sid, std::move(*own));
       const bool ended = IsOver(*own);
       items->push_back(std::move(*own));
@@ -142,19 +147,7 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
     return fail(ServiceError::Code::kConflict, "the session " + sid + " has ended");
   }
   // Leases of hosts that may live are heeded; over a store that only one may have open, there is none (P-10).
-  if (options_.store->limits().shared) {
-    const uint64_t now = static_cast<uint64_t>(Now());
-    const auto held = [&](const record::Thread& thread) {
-      return thread.lease && thread.lease->holder != options_.incarnation &&
-             !record::LeaseIsOver(*thread.lease, now, options_.constants);
-    };
-    if (held(session->main) ||
-        std::any_of(threads.begin(), threads.end(), [&](const auto& t) { return held(t.second); })) {
-      const ServiceError busy{ServiceError::Code::kUnavailable, "another host carries the session " + sid,
-                              "try again later", 1'000'000'000};
-      return TakenUp(sid, &busy);
-    }
-  }
+  if (IsElsewhere(*session)) return TakenUp(sid, &kElsewhere);
   const Sha256 program = session->program;
   WithProgram(program,
               [this, sid, kept = std::make_shared<std::unique_ptr<KeptSession>>(std::move(kept)),
@@ -166,6 +159,7 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
                   return TakenUp(sid, &error);
                 }
                 // Without the foreign code of its program it waits until somebody resumes it.
+                const std::optional<record::Paused> stored_paused = session->paused;
                 const bool pauses = !loaded.value().missing.empty() && !session->paused;
                 if (pauses) {
                   session->paused = record::Paused{"package_missing", static_cast<uint64_t>(Now()), {}};
@@ -174,12 +168,12 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
                 KeptSession& to = **kept;
                 to.exists = to.listed = true;
                 uint64_t epoch = session->main.epoch;
-                bool was_carried = session->main.lease.has_value();
+                bool was_carried = session->main.lease.has_value() || session->carrier.has_value();
                 for (const auto& [tid, thread] : *threads) {
                   epoch = std::max(epoch, thread.epoch);
                   was_carried = was_carried || thread.lease.has_value();
                 }
-                to.epoch = epoch + (was_carried ? 1 : 0);
+                to.epoch = epoch + (was_carried && !TEAL_MUTANT("take_over_same_epoch") ? 1 : 0);
                 to.taken_over = was_carried;
                 to.head = *session;
                 to.head.main = record::Thread();
@@ -188,6 +182,15 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
                 to.head.taken.clear();
                 to.head.published.clear();
                 to.head.history.clear();
+                to.head.carrier.reset();
+                // What others asked for beside: done below, as if it came now.
+                record::Session beside;
+                beside.main.cancel = session->cancelled ? record::Cancel::kNo : session->main.cancel;
+                beside.paused = session->paused;
+                beside.inbox = session->inbox;
+                if (shared_ && !session->cancelled) session->main.cancel = record::Cancel::kNo;
+                const StoreVersion version = to.version;
+                const bool takes_over = shared_ && session->carrier.has_value();
                 SessionStart start;
                 start.program = loaded.value().program;
                 start.foreign = loaded.value().foreign;
@@ -206,7 +209,16 @@ void DurableSessions::TakeUpRecords(const std::string& sid, std::vector<StoreIte
                                           return Fail(FailureCode::kNotFound, "no value " + Hex(hash));
                                         return found->second;
                                       });
-                if (carried.ok() && pauses) (*carried)->WantCommit();
+                if (carried.ok() && shared_ && beside.main.cancel != record::Cancel::kNo) {
+                  (*carried)->Adopt(beside, version);
+                }
+                if (carried.ok() && shared_ && pauses) {
+                  // It is not kept from a host that has the code.
+                  (*carried)->kept()->shared->stored_paused = stored_paused;
+                  (*carried)->HandOver(true);
+                }
+                // P-10: a take-over is written, with the next epoch.
+                if (carried.ok() && (takes_over || pauses)) (*carried)->WantCommit();
                 lock.unlock();
                 if (!carried.ok()) {
                   const ServiceError error = ErrorOf(carried.failure());
@@ -233,9 +245,11 @@ void DurableSessions::PutDown() {
   const int64_t now = Now();
   const std::lock_guard<std::mutex> lock(runtime_->mutex());
   std::vector<Session*> down;
+  bool leased = false;
   for (const std::shared_ptr<Session>& one : runtime_->sessions()) {
     Session& session = *one;
     KeptSession& kept = *session.kept();
+    leased = leased || kept.lease_until_ns > 0;
     if (kept.lost || kept.in_air || session.ended()) continue;
     if (kept.head.deadline_unix_ns > 0 && static_cast<int64_t>(kept.head.deadline_unix_ns) <= now) {
       session.EndNow(SessionStatus::kFailed, vm::MakeError("timeout", "the session took longer than its timeout"));
@@ -261,6 +275,8 @@ void DurableSessions::PutDown() {
     runtime_->Drop(*session);
   }
   carried_ = runtime_->sessions().size();
+  // Letters come to who has a lease.
+  next_mail_ns_ = !leased ? INT64_MAX : std::min(next_mail_ns_, now + static_cast<int64_t>(options_.mail_every_ns));
 }
 
 void DurableSessions::Sweep(std::string cursor) {
@@ -284,9 +300,8 @@ void DurableSessions::Sweep(std::string cursor) {
                                     const std::lock_guard<std::mutex> lock(runtime_->mutex());
                                     if (runtime_->Find(at->sid) != nullptr) continue;
                                   }
-                                  if (coming_.count(at->sid) > 0) continue;
-                                  const int64_t when = all_leases ? std::min(due, now) : due;
-                                  if (upcoming_of_.emplace(at->sid, when).second) upcoming_.emplace(when, at->sid);
+                                  if (coming_.count(at->sid) > 0 || !Sweeps(at->sid, now - due)) continue;
+                                  NoteDue(at->sid, all_leases ? std::min(due, now) : due);
                                 }
                                 sweep_lag_ns_ = lag;
                                 if (page->more) return Sweep(page->next);

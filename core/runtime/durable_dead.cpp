@@ -13,7 +13,20 @@ namespace {
 
 constexpr uint32_t kCrashesMax = 3;
 
+ServiceError IsNotDeadError(const std::string& sid) {
+  return {Code::kConflict, "the session " + sid + " is not dead", "", 0};
+}
+
 }  // namespace
+
+bool DurableSessions::IsDead(const record::Session& session) {
+  return session.ended_unix_ns == 0 && session.paused && session.paused->reason.starts_with(kDeadReason);
+}
+
+ServiceError DurableSessions::IsDeadError(const std::string& sid) {
+  return {Code::kConflict, "the session " + sid + " is dead: it ended its host again and again",
+          "let it go on with teal dead retry " + sid + ", or end it with teal dead drop " + sid, 0};
+}
 
 // own: its record, as the store has it. Goes on taking it up, whatever comes of the write.
 void DurableSessions::Blame(const std::string& sid, StoreItem own) {
@@ -47,26 +60,34 @@ void DurableSessions::Blame(const std::string& sid, StoreItem own) {
 
 void DurableSessions::RetryDead(std::string sid, Done<SessionView> done) {
   Change(
-      std::move(sid),
+      sid,
       [](Session& session) -> std::optional<ServiceError> {
-        if (!session.IsDead())
-          return ServiceError{Code::kConflict, "the session " + session.sid() + " is not dead", "", 0};
+        if (!session.IsDead()) return IsNotDeadError(session.sid());
         session.kept()->crashes = 0;
         session.SetPaused(std::nullopt);
         return std::nullopt;
+      },
+      [sid](record::Session& session) -> Served<bool> {
+        if (!IsDead(session)) return {IsNotDeadError(sid), false};
+        session.paused.reset();
+        return {std::nullopt, true};
       },
       std::move(done), /*dead_too=*/true);
 }
 
 void DurableSessions::DropDead(std::string sid, Done<SessionView> done) {
   Change(
-      std::move(sid),
+      sid,
       [](Session& session) -> std::optional<ServiceError> {
-        if (!session.IsDead())
-          return ServiceError{Code::kConflict, "the session " + session.sid() + " is not dead", "", 0};
+        if (!session.IsDead()) return IsNotDeadError(session.sid());
         session.MarkTerminated();
         session.EndNow(SessionStatus::kCancelled, vm::MakeError("terminated", "the session was dead and was dropped"));
         return std::nullopt;
+      },
+      [sid](record::Session& session) -> Served<bool> {
+        if (!IsDead(session)) return {IsNotDeadError(sid), false};
+        session.main.cancel = record::Cancel::kTerminate;
+        return {std::nullopt, true};
       },
       std::move(done), /*dead_too=*/true);
 }

@@ -10,12 +10,14 @@ using Code = ServiceError::Code;
 namespace {
 
 constexpr int64_t kAskAgainNs = 1'000'000'000;
+constexpr int64_t kSoonestNs = 10'000'000;
+constexpr uint64_t kSoonSpreadNs = 90'000'000;
 
 }  // namespace
 
 void DurableSessions::SendFor(const std::string& key, const std::string& sid, const std::string& event, Value value,
                               PeerDone done) {
-  With(sid, [this, key, sid, event, value, done = std::move(done)](Session* session, const ServiceError* why) {
+  WithEventsOf(sid, [this, key, sid, event, value, done = std::move(done)](Session* session, const ServiceError* why) {
     const auto answer = [this, &done](Value error) { runtime_->Later([done, error] { done(error, Value()); }); };
     if (session == nullptr && why->code == Code::kNotFound) {
       return answer(vm::MakeError("not_found", "send: there is no session " + sid));
@@ -26,10 +28,27 @@ void DurableSessions::SendFor(const std::string& key, const std::string& sid, co
     const auto again = [this, key, sid, event, value, done] {
       Again([this, key, sid, event, value, done] { SendFor(key, sid, event, value, done); });
     };
+    if (session == nullptr && why == &kElsewhere) {
+      return runtime_->Later([this, key, sid, event, value, done, again] {
+        const SideEdit edit = EventBeside(sid, Sending{event, value, key, false, nullptr});
+        Beside(sid, edit, again, [sid, done, again](std::optional<ServiceError> error) {
+          if (!error) return done(Value(), Value());
+          if (error->code == Code::kOverloaded) {
+            return done(vm::MakeError("limit", "send: the session " + sid + " has as many events waiting as it may"),
+                        Value());
+          }
+          again();  // what is amiss is found out in the usual way
+        });
+      });
+    }
     if (session == nullptr) return runtime_->Later(again);  // not with the mutex
     switch (session->Deliver(event, value, key)) {
       case Session::Delivery::kEnded:
-        return answer(vm::MakeError("conflict", "send: the session " + sid + " has ended"));
+        // If that is what the store will have, and not another host's to say.
+        return session->TellWhenKept([done, again, sid](const Status& status) {
+          if (!status.ok()) return again();
+          done(vm::MakeError("conflict", "send: the session " + sid + " has ended"), Value());
+        });
       case Session::Delivery::kFull:
         return answer(vm::MakeError("limit", "send: the session " + sid + " has as many events waiting as it may"));
       case Session::Delivery::kTaken:
@@ -84,8 +103,19 @@ void DurableSessions::StartFor(const std::string& key, SessionStart start, const
 }
 
 void DurableSessions::Again(std::function<void()> call) {
+  After(kAskAgainNs, std::move(call));
+}
+
+// Two that got into one another's way do not do so again.
+void DurableSessions::Soon(std::function<void()> call) {
+  uint64_t mixed = (agains_ + 1) * 0x9e3779b97f4a7c15u;
+  for (const uint8_t byte : options_.incarnation) mixed = (mixed ^ byte) * 0x100000001b3u;
+  After(kSoonestNs + static_cast<int64_t>((mixed >> 20) % kSoonSpreadNs), std::move(call));
+}
+
+void DurableSessions::After(int64_t delay_ns, std::function<void()> call) {
   const std::string name = "again " + std::to_string(++agains_);
-  const int64_t then = Now() + kAskAgainNs;
+  const int64_t then = Now() + delay_ns;
   following_[name].push_back({then, std::move(call)});
   WaitUntil(then);
 }

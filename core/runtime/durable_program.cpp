@@ -71,7 +71,8 @@ void DurableSessions::Load(const Sha256& id, const record::Program& stored, cons
                            std::shared_ptr<const std::string> package, std::function<void(Result<Loaded>)> done) {
   Result<std::shared_ptr<const vm::Program>> program = vm::Program::Load(executable);
   if (!program.ok()) return done(program.failure());
-  Loaded loaded{*program, nullptr, stored.name, stored.created_unix_ns, ""};
+  Loaded loaded{*program, nullptr, stored.name, stored.created_unix_ns, "", nullptr};
+  if (shared_) loaded.stored = std::make_shared<const record::Program>(stored);
   if (loaded.program->imports().empty()) return done(std::move(loaded));
   if (options_.foreign_of == nullptr) return done(Fail(FailureCode::kInvalid, "the program needs Python functions"));
   if (stored.package && package == nullptr) {

@@ -1,6 +1,8 @@
 // Events from outside, and the replies that their senders wait for (`request` and `reply` of the language). A reply is
 // a record of the commit in which it was given; whoever waits for it reads that, so a repeat under the same key gets
 // the same reply, from another host and after the end of the session too, as long as it is kept.
+// Where another host carries the session, the event is written beside (durable_beside.cpp) and the reply looked for
+// whenever the session's record changes (durable_shared.cpp).
 #include <algorithm>
 
 #include "core/runtime/durable.h"
@@ -26,6 +28,11 @@ ServiceError HasEndedError(const std::string& sid) {
 
 }  // namespace
 
+ServiceError DurableSessions::IsFullError(const std::string& sid) {
+  return {Code::kOverloaded, "the session " + sid + " has as many events waiting as it may",
+          "send again when it has taken some", 1'000'000'000};
+}
+
 void DurableSessions::Send(std::string sid, std::string event, std::string value_json, std::string key,
                            uint64_t reply_ns, Done<std::optional<std::string>> done) {
   if (event.empty() || event.size() > kEventNameBytesMax) {
@@ -49,33 +56,50 @@ void DurableSessions::Send(std::string sid, std::string event, std::string value
     asking->until_ns =
         reply_ns > static_cast<uint64_t>(INT64_MAX - now) ? INT64_MAX : now + static_cast<int64_t>(reply_ns);
     asking->done = std::move(done);
-    With(sid, [this, sid, event, value, key, reply_ns, asking](Session* session, const ServiceError* why) {
-      const auto refuse = [&](const ServiceError& refusal) {
-        runtime_->Later([asking, refusal] { asking->done({refusal, {}}); });
-      };
-      // A repeat that comes after the end: its reply may be there.
-      const auto ended = [&] {
-        if (reply_ns == 0) return refuse(HasEndedError(sid));
-        runtime_->Later([this, sid, asking] { LookForReply(sid, asking); });
-      };
-      if (session == nullptr) return why->code == Code::kConflict ? ended() : refuse(*why);
-      switch (session->Deliver(event, value, key, reply_ns > 0)) {
-        case Session::Delivery::kEnded:
-          return ended();
-        case Session::Delivery::kFull:
-          return refuse({Code::kOverloaded, "the session " + sid + " has as many events waiting as it may",
-                         "send again when it has taken some", 1'000'000'000});
-        case Session::Delivery::kTaken:
-        case Session::Delivery::kRepeated:
-          // A repeat is told when what it repeats is in the store.
-          session->TellWhenKept([this, sid, reply_ns, asking](const Status& status) {
-            if (!status.ok()) return asking->done({ErrorOf(status.failure()), {}});
-            if (reply_ns == 0) return asking->done({std::nullopt, std::nullopt});
-            LookForReply(sid, asking);
-          });
-          return;
-      }
-    });
+    Deliver(sid,
+            std::make_shared<const Sending>(Sending{std::move(event), value, std::move(key), reply_ns > 0, asking}));
+  });
+}
+
+// On the host's thread.
+void DurableSessions::Deliver(const std::string& sid, std::shared_ptr<const Sending> sending) {
+  const auto refuse = [sending](const ServiceError& refusal) { sending->asking->done({refusal, {}}); };
+  const auto taken = [this, sid, sending] {
+    if (!sending->wants_reply) return sending->asking->done({std::nullopt, std::nullopt});
+    LookForReply(sid, sending->asking);
+  };
+  // A repeat that comes after the end: its reply may be there.
+  const auto ended = [this, sid, sending, refuse] {
+    if (!sending->wants_reply) return refuse(HasEndedError(sid));
+    LookForReply(sid, sending->asking);
+  };
+  const auto again = [this, sid, sending] { Soon([this, sid, sending] { Deliver(sid, sending); }); };
+  WithEventsOf(sid, [this, sid, sending, refuse, taken, ended, again](Session* session, const ServiceError* why) {
+    if (session == nullptr && why == &kElsewhere) {
+      return runtime_->Later([this, sid, sending, refuse, taken, again] {
+        Beside(sid, EventBeside(sid, *sending), again,
+               [refuse, taken](const std::optional<ServiceError>& error) { error ? refuse(*error) : taken(); });
+      });
+    }
+    if (session == nullptr && why->code == Code::kConflict) return runtime_->Later(ended);
+    if (session == nullptr) return runtime_->Later([refuse, error = *why] { refuse(error); });
+    switch (session->Deliver(sending->event, sending->value, sending->key, sending->wants_reply)) {
+      case Session::Delivery::kEnded:
+        // If that is what the store will have, and not another host's to say.
+        return session->TellWhenKept([refuse, ended, again](const Status& status) {
+          if (MustAskAgain(status)) return again();
+          status.ok() ? ended() : refuse(ErrorOf(status.failure()));
+        });
+      case Session::Delivery::kFull:
+        return runtime_->Later([refuse, sid] { refuse(IsFullError(sid)); });
+      case Session::Delivery::kTaken:
+      case Session::Delivery::kRepeated:
+        // A repeat is told when what it repeats is in the store.
+        return session->TellWhenKept([refuse, taken, again](const Status& status) {
+          if (MustAskAgain(status)) return again();
+          status.ok() ? taken() : refuse(ErrorOf(status.failure()));
+        });
+    }
   });
 }
 

@@ -162,13 +162,16 @@ void DurableSessions::Begin(StartRequest request, const Sha256& program, std::st
   const std::lock_guard<std::mutex> lock(runtime_->mutex());
   Session* session = runtime_->Carry(std::move(start), std::move(kept));
   if (!request.event_name.empty()) session->Deliver(request.event_name, std::move(event));
-  session->TellWhenKept([this, self = session->shared_from_this(), answer = std::move(answer),
+  session->TellWhenKept([this, program, self = session->shared_from_this(), answer = std::move(answer),
                          done = std::move(done)](const Status& status) mutable {
     if (status.ok()) {
       ++started_;
       // A short one has ended with its first commit.
       if (self->kept()->last != nullptr) answer.session = ViewOf(answer.session.sid, *self->kept()->last);
-      return done({std::nullopt, std::move(answer)});
+      if (!shared_ || self->kept()->last != nullptr) return done({std::nullopt, std::move(answer)});
+      return HoldProgram(program, [done = std::move(done), answer = std::move(answer)]() mutable {
+        done({std::nullopt, std::move(answer)});
+      });
     }
     ServiceError error = ErrorOf(status.failure());
     if (status.failure().code == FailureCode::kInvalid) error.code = ServiceError::Code::kConflict;

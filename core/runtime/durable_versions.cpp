@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/base/mutant.h"
 #include "core/runtime/durable.h"
 #include "core/runtime/package.h"
 #include "core/runtime/record_codec.h"
@@ -451,6 +452,45 @@ void DurableSessions::RemovePieces(std::shared_ptr<Removing> removing) {
     Post([this, removing, outcome = std::move(outcome)] {
       if (!outcome.ok()) return removing->done(outcome.failure());
       RemovePieces(removing);
+    });
+  });
+}
+
+// ---- holding ----
+
+// P-30: who removes a program marks it and then looks for sessions that have it; who begins a session looks for the
+// mark when the session is in the store. So one of the two finds the other. The session has begun with what it has in
+// memory, so its program is wanted again, and removing it fails.
+void DurableSessions::HoldProgram(const Sha256& id, std::function<void()> then) {
+  if (TEAL_MUTANT("start_looks_for_no_mark")) return then();
+  const auto wanted = [](record::Program& stored) {
+    const bool retiring = stored.status == record::ProgramStatus::kRetiring;
+    stored.status = record::ProgramStatus::kLive;
+    return retiring;
+  };
+  ChangeProgram(id, wanted, [this, id, then = std::move(then)](const Result<StoredProgram>& stored) {
+    if (stored.ok()) return then();
+    if (stored.failure().code == FailureCode::kNotFound) return PutBack(id, then);
+    Again([this, id, then] { HoldProgram(id, then); });
+  });
+}
+
+// Its pieces are still there: nobody deletes them where several hosts share the store.
+void DurableSessions::PutBack(const Sha256& id, std::function<void()> then) {
+  const auto loaded = programs_.find(id);
+  if (loaded == programs_.end() || loaded->second.stored == nullptr) return then();
+  record::Program program = *loaded->second.stored;
+  program.status = record::ProgramStatus::kLive;
+  std::vector<StoreWrite> writes(1);
+  writes[0].condition = StoreCondition::kAbsent;
+  writes[0].key = record::ProgramKey(id);
+  Result<std::string> bytes = record::Encode(writes[0].key, program);
+  if (!bytes.ok()) return then();  // it has been read from such a record
+  writes[0].bytes = std::move(*bytes);
+  options_.store->Commit(std::move(writes), [this, id, then = std::move(then)](Result<StoreCommitted> outcome) {
+    Post([this, id, then, well = outcome.ok()] {
+      if (well) return then();
+      Again([this, id, then] { HoldProgram(id, then); });
     });
   });
 }

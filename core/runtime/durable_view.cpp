@@ -134,6 +134,7 @@ bool DurableSessions::IsCarried(const std::string& sid) const {
 
 void DurableSessions::WaitUntil(int64_t unix_ns) {
   next_expiry_ns_ = std::min(next_expiry_ns_, unix_ns);
+  if (shared_) next_observe_ns_ = std::min(next_observe_ns_, Now());  // whoever waits may wait for another host's
   SetAlarm();
 }
 

@@ -11,7 +11,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,7 +60,40 @@ struct KeptHistory {
   uint64_t pieces = 0;
 };
 
+// What a session needs besides where several hosts share the store (session_beside.cpp): others may write side fields
+// of its record beside the host that carries it, and then a commit of that host finds the record changed (P-3).
+struct SharedSession {
+  // As the record in the store is, as far as this host knows: what others write since then is new.
+  record::CommitId stored_id;
+  std::optional<record::Paused> stored_paused;
+  std::map<std::string, size_t, std::less<>> stored_inbox;  // values by name
+
+  // Of the commit on its way.
+  record::CommitId sent_id;
+  std::optional<record::Paused> sent_paused;
+  std::map<std::string, size_t, std::less<>> sent_inbox;
+  std::vector<StoreWrite> sent;  // but for the session's own record
+  uint64_t sent_lease_ns = 0;
+  bool sent_hand_over = false;
+
+  // Of commits that found the record changed: the next one takes it along, unless it writes the same key anew.
+  std::vector<StoreWrite> owed;
+
+  // Of the last commit that was applied: effects begin under its lease only (P-9).
+  int64_t lease_sent_ns = 0;
+  uint64_t lease_ns = 0;
+
+  bool adopting = false;  // events that come now have been acknowledged: they are taken whatever the limits
+
+  // The host stops: no effect begins any more, and the next commit leaves the session to whoever comes. It is made when
+  // no call runs any more, or at once.
+  bool handing_over = false;
+  bool at_once = false;
+};
+
 struct KeptSession {
+  std::unique_ptr<SharedSession> shared;  // null: nobody else has the store open
+
   // As the store has it.
   StoreVersion version{};
   bool exists = false;

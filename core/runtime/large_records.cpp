@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/base/mutant.h"
 #include "core/runtime/record_codec.h"
 #include "core/vm/checkpoint_crc.h"
 
@@ -91,8 +92,23 @@ void LargeRecords::Commit(std::vector<StoreWrite> writes, std::function<void(Res
     bytes += SizeOf(write);
     large = large || write.bytes.size() > value_max_;
   }
+  if (limits_.shared) {
+    done = [this, done = std::move(done)](Result<StoreCommitted> outcome) { JoinFound(std::move(outcome), done); };
+  }
   if (!large && bytes <= commit_max_) return store_->Commit(std::move(writes), std::move(done));
   CommitLarge(std::move(writes), std::move(done));
+}
+
+// Only who shares the store looks at it, so only then is it worth the reading.
+void LargeRecords::JoinFound(Result<StoreCommitted> outcome, std::function<void(Result<StoreCommitted>)> done) {
+  if (!outcome.ok() || !outcome->found || !IsList(outcome->found->bytes) || TEAL_MUTANT("found_in_parts")) {
+    return done(std::move(outcome));
+  }
+  auto committed = std::make_shared<StoreCommitted>(std::move(*outcome));
+  Join({&*committed->found}, [committed, done = std::move(done)](const Status& joined) {
+    if (!joined.ok()) return done(joined.failure());
+    done(std::move(*committed));
+  });
 }
 
 // The record becomes the list of its parts.

@@ -38,6 +38,8 @@ class LargeRecords : public Store {
   void CommitLarge(std::vector<StoreWrite> writes, std::function<void(Result<StoreCommitted>)> done);
   Status Split(StoreWrite* write, std::vector<StoreWrite>* parts) const;
   void SendNext(std::shared_ptr<Plan> plan);
+  // Puts the record together that a commit found in its way.
+  void JoinFound(Result<StoreCommitted> outcome, std::function<void(Result<StoreCommitted>)> done);
   // Puts the parts of those items together that have some, then calls done.
   void Join(std::vector<StoreItem*> items, std::function<void(const Status&)> done);
 

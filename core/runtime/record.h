@@ -357,6 +357,7 @@ struct Session {
   std::string history;               // entries that are not in a piece yet (history.h)
   uint64_t history_pieces = 0;       // records h/ written so far
   std::vector<std::string> replied;  // requests that have their reply, the oldest first
+  std::optional<Lease> carrier;      // over a shared memory: the host that has it in memory, while it works
   // Side.
   std::optional<Paused> paused;
   std::vector<Inbox> inbox;                 // sorted by name

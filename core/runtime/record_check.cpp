@@ -237,6 +237,8 @@ std::string FaultOf(const ParsedKey&, const Session& s) {
   if (!IsFinal(s.main.status) && !IsErase(s.main.status) && s.ended_unix_ns != 0) {
     return "ended_unix_ns: though it has not ended";
   }
+  if (s.carrier && s.carrier->until_unix_ns == 0) return "carrier: without an end";
+  if (s.carrier && (s.ended_unix_ns != 0 || IsErase(s.main.status))) return "carrier: though it has ended";
   if (!Ascends(s.labels, [](const Label& a, const Label& b) { return a.key < b.key; })) return "labels: not in order";
   if (!Ascends(s.published, [](const Published& a, const Published& b) { return a.key < b.key; })) {
     return "published: not in order";

@@ -41,6 +41,8 @@ char LetterOf(Kind kind) {
       return 'w';
     case Kind::kList:
       return 'i';
+    case Kind::kMail:
+      return 'm';
     case Kind::kLimit:
       return 0;
   }
@@ -178,8 +180,8 @@ Result<std::string> EncodePiece(const Key& key, std::string_view piece) {
 
 Result<std::string> EncodeListed(const Key& key) {
   const std::optional<ParsedKey> at = Parse(key);
-  if (!at || at->kind != Kind::kList) return Unfit(key, "its key is of another kind");
-  return Seal(key, Kind::kList, std::string(kHeadBytes, '\0'));
+  if (!at || (at->kind != Kind::kList && at->kind != Kind::kMail)) return Unfit(key, "its key is of another kind");
+  return Seal(key, at->kind, std::string(kHeadBytes, '\0'));
 }
 
 Result<Thread> DecodeThread(const Key& key, std::string_view bytes) {

@@ -30,7 +30,7 @@ Result<std::string> Encode(const Key& key, const Program& program);
 Result<std::string> Encode(const Key& key, const SweeperPart& part);
 Result<std::string> EncodePiece(const Key& key, std::string_view piece);  // of a program: bytes as they are
 
-Result<std::string> EncodeListed(const Key& key);  // of the list of sessions: it says nothing but its key
+Result<std::string> EncodeListed(const Key& key);  // of the list of sessions, and of mail: it says nothing but its key
 
 Result<Thread> DecodeThread(const Key& key, std::string_view bytes);
 Result<Session> DecodeSession(const Key& key, std::string_view bytes);

@@ -52,6 +52,10 @@ bool HashOf(std::string_view hex, Sha256* hash) {
   return true;
 }
 
+bool IsHex(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return DigitOf(c) >= 0; });
+}
+
 bool TakePrefix(std::string_view prefix, std::string_view* text) {
   if (!text->starts_with(prefix)) return false;
   text->remove_prefix(prefix.size());
@@ -115,6 +119,11 @@ bool ParseOther(std::string_view partition, std::string_view sort, ParsedKey* ou
   if (TakePrefix("l/", &partition)) {
     out->kind = Kind::kLimit;
     return HashOf(partition, &out->hash) && NumberOf(sort, 4, &out->number);
+  }
+  if (TakePrefix("m/", &partition)) {
+    out->kind = Kind::kMail;
+    out->sid = sort;
+    return partition.size() == 32 && IsHex(partition) && IsSid(sort);
   }
   if (TakePrefix("i/", &partition)) {
     out->kind = Kind::kList;
@@ -214,6 +223,17 @@ Key ListKey(uint64_t created_unix_ns, std::string_view sid) {
 Key SweeperPartKey(uint32_t part) {
   assert(part < kSweeperPartsMax);
   return {"w", HexOf(part, 4)};
+}
+
+std::string MailPartition(const std::array<uint8_t, 16>& host) {
+  std::string partition = "m/";
+  for (const uint8_t byte : host) partition += HexOf(byte, 2);
+  return partition;
+}
+
+Key MailKey(const std::array<uint8_t, 16>& host, std::string_view sid) {
+  assert(IsSid(sid));
+  return {MailPartition(host), std::string(sid)};
 }
 
 std::optional<ParsedKey> Parse(const Key& key) {

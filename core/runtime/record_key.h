@@ -4,6 +4,7 @@
 // has that form. All functions are pure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,6 +48,9 @@ Key ProgramPieceKey(const Sha256& part, uint64_t number);                    // 
 Key LimitKey(std::string_view name, std::string_view key, uint32_t part);    // l/<64 hex>, <4 hex>
 Key ListKey(uint64_t created_unix_ns, std::string_view sid);                 // i/<8 digits>/<2 hex>, <16 hex>/<sid>
 Key SweeperPartKey(uint32_t part);                                           // w, <4 hex>
+// m/<32 hex>, <sid>: that somebody wrote beside the host which carries the session. The host: its incarnation.
+Key MailKey(const std::array<uint8_t, 16>& host, std::string_view sid);
+std::string MailPartition(const std::array<uint8_t, 16>& host);
 
 enum class Kind : uint8_t {
   kSession,
@@ -60,11 +64,12 @@ enum class Kind : uint8_t {
   kProgramPiece,
   kLimit,
   kList,
-  kSweeperPart
+  kSweeperPart,
+  kMail
 };
 struct ParsedKey {
   Kind kind = Kind::kSession;
-  std::string sid;      // of what belongs to a session, and kList
+  std::string sid;      // of what belongs to a session, kList and kMail
   std::string tid;      // kThread, kOutput
   Sha256 hash{};        // kValue, kProgram, kProgramPiece; kLimit: of name and key
   std::string reply;    // kReply: its id, 32 digits

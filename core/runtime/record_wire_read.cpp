@@ -288,6 +288,7 @@ std::string FromWire(const pb::Session& from, Session* to) {
   to->history = from.history();
   to->history_pieces = from.history_pieces();
   to->replied.assign(from.replied().begin(), from.replied().end());
+  if (from.has_carrier()) Get(r, from.carrier(), &to->carrier.emplace());
   if (from.has_paused()) {
     to->paused = Paused{from.paused().reason(), from.paused().since_unix_ns(), UnknownOf(from.paused())};
   }

@@ -289,6 +289,7 @@ void ToWire(const Session& from, pb::Session* to) {
     KeepUnknown(*from.paused, to->mutable_paused());
   }
   PutEvents(from, to);
+  if (from.carrier) Put(*from.carrier, to->mutable_carrier());
   KeepUnknown(from, to);
 }
 

@@ -83,6 +83,9 @@ std::string Difference(const Session& a, const Session& b) {
   if (a.steps != b.steps) return "steps";
   if (a.resolved != b.resolved) return "resolved";
   if (a.cancelled != b.cancelled) return "cancelled";
+  if (a.history != b.history || a.history_pieces != b.history_pieces) return "history";
+  if (a.replied != b.replied) return "replied";
+  if (a.carrier != b.carrier) return "carrier";
   if (a.unknown != b.unknown) return "a field of a newer release";
   return {};
 }

@@ -7,7 +7,7 @@
 // builtins; session_future.cpp futures and who waits for them; session_wait.cpp waits for several; session_event.cpp
 // events; session_cancel.cpp cancelling; session_stuck.cpp waits that can never end; session_foreign.cpp foreign calls;
 // session_limit.cpp attributes that limit and rank calls and threads; session_lines.cpp output, log lines and history;
-// session_move.cpp writing down and going on.
+// session_move.cpp writing down and going on; session_beside.cpp what other hosts write while this one carries it.
 //
 // Every method needs the scheduler's mutex, unless it says otherwise.
 #pragma once
@@ -119,6 +119,14 @@ class Session : public std::enable_shared_from_this<Session> {
   // Takes every thread out, without a word to anybody. Afterwards only calls that have not ended refer to it.
   void Abandon();
   std::vector<ThreadView> ViewThreads() const;
+  // Takes over what others wrote beside (P-2): cancel, pause, events. Precondition: the record is the session's own
+  // last one but for side fields, and no commit is on its way.
+  void Adopt(const record::Session& found, const StoreVersion& version);
+  // Whether every event in the record, as it was found in the store, is known here. Precondition: the store is shared.
+  bool KnowsEventsOf(const record::Session& found) const;
+  // The host stops: no effect begins any more, and the session is left to others when its calls have ended; at_once:
+  // now. Precondition: the store is shared.
+  void HandOver(bool at_once);
   void SetPaused(std::optional<record::Paused> paused);
   bool IsDead() const;  // set aside, because it ended its host again and again
   // It was carried on without the foreign calls of its program, and so must stay paused.
@@ -240,6 +248,18 @@ class Session : public std::enable_shared_from_this<Session> {
   Status MoveLines();
   Status MoveHistory();
 
+  void Applied(const StoreVersion& version);
+
+  // session_beside.cpp
+  // P-3, P-4: a commit found the record changed. True: by a side write, and the session goes on.
+  bool Contested(const StoreCommitted& outcome);
+  void RememberStored(const record::Session& session);
+  void NoteSent(record::Session* session);
+  void AddOwed(std::vector<StoreWrite>* values, std::vector<StoreWrite>* writes) const;
+  void AdoptPaused(const std::optional<record::Paused>& paused);
+  // P-9: whether an effect may begin under the lease that the store has.
+  bool LeaseHolds() const;
+
   // session_encode.cpp
   std::optional<record::Wait> WaitOf(const ThreadRecord& record) const;
   Status EncodeMade(const ThreadRecord& record, record::Thread* to) const;
@@ -254,6 +274,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Status ResumeEvents(const record::Session& from);
 
   // session_event.cpp
+  void WaitForReply(std::string_view name, std::string_view id);
   void GivePlaceBack(MadeCell& cell);
   Status KeepReply(const std::string& id, const vm::Value& value);
 

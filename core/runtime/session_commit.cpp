@@ -18,6 +18,11 @@ uint64_t RoundedUp(uint64_t unix_ns, uint64_t round) {
   return round == 0 ? unix_ns : (unix_ns + round - 1) / round * round;
 }
 
+// A deadline that is nearer is waited for in the memory of the host that wrote it; another host that sees it due waits
+// so much longer.
+constexpr int64_t kOwnWakeNs = 8'000'000'000;
+constexpr int64_t kOwnWakeGraceNs = 1'000'000'000;
+
 // Bytes that a write takes of a commit's limit.
 uint64_t SizeOf(const StoreWrite& write) {
   return write.key.partition.size() + write.key.sort.size() + write.bytes.size();
@@ -59,6 +64,7 @@ void Session::TellWhenKept(WhenKept told) {
 }
 
 Session::Handled Session::WaitAtGate(ThreadRecord& record) {
+  if (record.call != nullptr) record.call->committed = false;
   const vm::Request& request = record.thread->request();
   NoteStep(Happened::kStepBegun, record,
            request.kind == vm::RequestKind::kForeign ? std::string_view(program_->imports()[request.id].function)
@@ -72,6 +78,8 @@ Session::Handled Session::WaitAtGate(ThreadRecord& record) {
 
 bool Session::CommitIsDue() const {
   if (kept_->in_air) return false;
+  const SharedSession* const shared = kept_->shared.get();
+  if (shared != nullptr && shared->handing_over && calls_ > 0 && !shared->at_once && !ended_) return false;
   if (queued_entries_ == 0 || ended_) return true;
   if (kept_->changed.size() >= kChangedThreadsMax) return true;
   return scheduler_.clock().NowUnixNs() - kept_->wanted_since_ns >= kCommitWaitNs;
@@ -88,6 +96,10 @@ uint64_t Session::DueOfCommit() {
   const int64_t now = scheduler_.clock().NowUnixNs();
   if (ended_) return static_cast<uint64_t>(now) + kept_->head.retention_ns;
   if (!AtRest()) {
+    if (kept_->shared != nullptr && kept_->shared->handing_over) {
+      kept_->lease_until_ns = 1;  // over for anybody
+      return kept_->head.paused ? 0 : static_cast<uint64_t>(now);
+    }
     if (kept_->lease_ns == 0) kept_->lease_ns = constants.lease_ns;
     kept_->lease_until_ns = now + static_cast<int64_t>(kept_->lease_ns);
     if (kept_->head.paused) return 0;  // only resuming brings it back
@@ -99,6 +111,8 @@ uint64_t Session::DueOfCommit() {
   if (kept_->head.paused) return 0;
   int64_t due = NextDeadline();
   if (kept_->head.deadline_unix_ns > 0) due = std::min(due, static_cast<int64_t>(kept_->head.deadline_unix_ns));
+  // It stays in this host's memory until then: others come only if this host does not.
+  if (kept_->shared != nullptr && !kept_->shared->handing_over && due < now + kOwnWakeNs) due += kOwnWakeGraceNs;
   return due == INT64_MAX ? 0 : static_cast<uint64_t>(std::max<int64_t>(due, 1));
 }
 
@@ -130,6 +144,7 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
   if (Status s = MoveHistory(); !s.ok()) return s;
   record::Session session;
   if (Status s = EncodeSession(&segments, &session); !s.ok()) return s;
+  if (kept_->shared != nullptr) NoteSent(&session);
   const auto put = [&writes](Key key, Result<std::string> bytes) -> Status {
     if (!bytes.ok()) return bytes.failure();
     StoreWrite& write = writes.emplace_back();
@@ -179,6 +194,7 @@ Status Session::BuildCommit(std::vector<std::vector<StoreWrite>>* commits) {
     write.key = key;
     write.bytes = std::move(*bytes);
   }
+  if (kept_->shared != nullptr) AddOwed(&values, &writes);
   return Divide(std::move(values), std::move(writes), commits);
 }
 
@@ -244,6 +260,7 @@ std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
     kept_->pieces.clear();
     kept_->lines.lines.clear();
     kept_->lines.bytes = 0;
+    if (kept_->shared != nullptr) kept_->shared->owed.clear();
     built = BuildCommit(&commits);
     assert(built.ok());
   }
@@ -262,6 +279,15 @@ std::vector<std::vector<StoreWrite>> Session::MakeCommit() {
   kept_->at_gate.clear();
   kept_->told_in_air = std::move(kept_->told);
   kept_->told.clear();
+  if (SharedSession* const shared = kept_->shared.get()) {
+    shared->owed.clear();
+    shared->sent.clear();
+    for (const std::vector<StoreWrite>& commit : commits) {
+      for (const StoreWrite& write : commit) {
+        if (&write != commits.back().data()) shared->sent.push_back(write);
+      }
+    }
+  }
   return commits;
 }
 
@@ -271,23 +297,40 @@ void Session::Committed(const Result<StoreCommitted>& outcome) {
   if (!outcome.ok()) return Lose(outcome.failure());
   const StoreCommitted& committed = outcome.value();
   if (!committed.applied) {
-    return Lose(Fail(FailureCode::kInvalid, kept_->exists ? "another host has taken the session over"
-                                                          : "there is a session with this id already"));
+    if (kept_->shared != nullptr && Contested(committed)) return;
+    // kNotFound: what was asked for must be asked again (DurableSessions::MustAskAgain).
+    return Lose(kept_->exists ? Fail(FailureCode::kNotFound, "another host has taken the session over")
+                              : Fail(FailureCode::kInvalid, "there is a session with this id already"));
   }
-  kept_->version = committed.versions[0];
+  Applied(committed.versions[0]);
+}
+
+void Session::Applied(const StoreVersion& version) {
+  kept_->version = version;
+  if (SharedSession* const shared = kept_->shared.get()) {
+    shared->stored_id = shared->sent_id;
+    shared->stored_paused = shared->sent_paused;
+    shared->stored_inbox = std::move(shared->sent_inbox);
+    shared->sent.clear();
+    shared->lease_sent_ns = kept_->sent_ns;
+    shared->lease_ns = shared->sent_lease_ns;
+  }
   kept_->exists = true;
   kept_->listed = true;
   const std::vector<ThreadRecord*> gate = std::move(kept_->gate_in_air);
   kept_->gate_in_air.clear();
   // P-9: a commit that took too long is no leave to begin; the next one renews the lease.
-  const bool in_time = record::MayStartEffect(static_cast<uint64_t>(kept_->sent_ns),
-                                              static_cast<uint64_t>(scheduler_.clock().NowUnixNs()), kept_->lease_ns,
-                                              runtime_->options_.constants);
+  const bool handing_over = kept_->shared != nullptr && kept_->shared->handing_over;
+  const bool in_time = !handing_over && record::MayStartEffect(static_cast<uint64_t>(kept_->sent_ns),
+                                                               static_cast<uint64_t>(scheduler_.clock().NowUnixNs()),
+                                                               kept_->lease_ns, runtime_->options_.constants);
   if (!gate.empty() && !in_time) {
     kept_->at_gate.insert(kept_->at_gate.end(), gate.begin(), gate.end());
-    // It is put among those that want a commit below, once.
-    if (!kept_->wanted) kept_->wanted_since_ns = scheduler_.clock().NowUnixNs();
-    kept_->wanted = true;
+    if (!handing_over) {
+      // It is put among those that want a commit below, once.
+      if (!kept_->wanted) kept_->wanted_since_ns = scheduler_.clock().NowUnixNs();
+      kept_->wanted = true;
+    }
   }
   for (ThreadRecord* record : gate) {
     if (!in_time) break;
@@ -307,6 +350,11 @@ void Session::Committed(const Result<StoreCommitted>& outcome) {
     kept_->replied_in_air.clear();
   }
   if (kept_->final_in_air) {
+    // Who asked since then changes nothing any more.
+    for (WhenKept& told : kept_->told) {
+      runtime_->later_.push_back([told = std::move(told)] { told(Unit{}); });
+    }
+    kept_->told.clear();
     kept_->lost = true;
     runtime_->Drop(*this);
     if (runtime_->events_ != nullptr) {
@@ -318,7 +366,12 @@ void Session::Committed(const Result<StoreCommitted>& outcome) {
   if (runtime_->events_ != nullptr) {
     runtime_->later_.push_back([events = runtime_->events_, sid = sid_] { events->OnCommitted(sid); });
   }
-  if (kept_->wanted) runtime_->wanting_.push_back(shared_from_this());
+  if (kept_->wanted) {
+    runtime_->wanting_.push_back(shared_from_this());
+  } else if (handing_over && kept_->shared->sent_hand_over) {
+    kept_->lost = true;
+    runtime_->Drop(*this);
+  }
 }
 
 // What was not committed is forgotten; what the store has goes on from there, here or elsewhere (P-3).

@@ -198,12 +198,14 @@ Status Session::EncodeThread(ThreadRecord& record, std::vector<vm::Segment>* seg
     to->answer_failed = record.answered == AnswerKind::kError;
     if (Status s = EncodeInto(record.answer, &to->answer); !s.ok()) return s;
   }
+  // A host that stops begins nothing: what stands at the gate has not begun.
+  const bool begins = kept_->shared == nullptr || !kept_->shared->handing_over;
   // In flight is also the call whose commit has come and that begins with the thread's next turn, and the one that must
   // not be made again and of which the thread does not know yet: another thread's commit must not forget them.
   const bool on_its_way = record.call != nullptr && (record.call->committed || record.call->interrupted) &&
                           record.answered == AnswerKind::kNone && record.thread->state() == vm::RunState::kRequest &&
                           !TEAL_MUTANT("begun_is_forgotten");
-  if (record.wait == WaitKind::kGate || record.wait == WaitKind::kCall || on_its_way) {
+  if ((record.wait == WaitKind::kGate && begins) || record.wait == WaitKind::kCall || on_its_way) {
     to->status = record::Status::kRunning;
     to->lease = record::Lease{runtime_->options_.incarnation, Unsigned(kept_->lease_until_ns), {}};
     record::Effect& effect = to->in_flight.emplace_back();

@@ -79,10 +79,7 @@ Session::Delivery Session::Deliver(std::string_view name, Value value, std::stri
   if (!id.empty()) {
     const auto same =
         std::find_if(of.kept.begin(), of.kept.end(), [&](const KeptEvent& event) { return event.id == id; });
-    if (same != of.kept.end() && wants_reply && !same->wants_reply) {
-      same->wants_reply = true;  // it did not wait before
-      WantCommit();
-    }
+    if (same != of.kept.end() && wants_reply) WaitForReply(name, id);  // it did not wait before
     if (same != of.kept.end() || std::find(of.seen.begin(), of.seen.end(), record::SeenId(id)) != of.seen.end()) {
       return Delivery::kRepeated;
     }
@@ -95,7 +92,11 @@ Session::Delivery Session::Deliver(std::string_view name, Value value, std::stri
       event.bytes = std::move(*bytes);
       if (event.id.empty()) event.id = RandomSid();
       const uint64_t size = event.bytes.size() + event.id.size();
-      if (kept_events_ >= record::kInboxValuesMax || kept_event_bytes_ + size > record::kInboxBytesMax) {
+      // Where others write beside, each side has half, so that what both have taken fits.
+      const uint64_t sides = kept_->shared != nullptr ? 2 : 1;
+      const bool adopting = kept_->shared != nullptr && kept_->shared->adopting;
+      if (!adopting && (kept_events_ >= record::kInboxValuesMax / sides ||
+                        kept_event_bytes_ + size > record::kInboxBytesMax / sides)) {
         return Delivery::kFull;
       }
       kept_event_bytes_ += size;
@@ -122,6 +123,17 @@ void Session::NoteSeen(EventQueue& queue, std::string_view id) {
 }
 
 // A wait that was cancelled or timed out takes no value.
+// Of an event that nobody has taken yet; else nothing changes.
+void Session::WaitForReply(std::string_view name, std::string_view id) {
+  const auto queue = events_.find(name);
+  if (queue == events_.end()) return;
+  for (KeptEvent& event : queue->second.kept) {
+    if (event.id != id || event.wants_reply) continue;
+    event.wants_reply = true;
+    WantCommit();
+  }
+}
+
 void Session::GivePlaceBack(MadeCell& cell) {
   assert(cell.kind == FutureKind::kEvent || cell.kind == FutureKind::kRequest);
   const auto queue = events_.find(cell.Made().text.Text());

@@ -47,7 +47,8 @@ Session::Handled Session::HandleForeign(ThreadRecord& record, std::unique_lock<s
     }
   }
   if (admission != nullptr && !EnterOrPark(record, *admission)) return Handled::kParked;
-  if (kept_ != nullptr && !record.call->committed && !policies_[request.id].pure && !TEAL_MUTANT("call_before_commit"))
+  if (kept_ != nullptr && (!record.call->committed || !LeaseHolds()) && !policies_[request.id].pure &&
+      !TEAL_MUTANT("call_before_commit"))
     return WaitAtGate(record);
   const int32_t fake = request.id < start_.fakes.size() ? start_.fakes[request.id] : -1;
   if (fake >= 0) return StartFake(record, static_cast<uint32_t>(fake));

@@ -25,6 +25,7 @@ Result<Value> ValueOf(const record::Content& content, const vm::Program& program
 void Session::KeepIn(std::unique_ptr<KeptSession> kept) {
   assert(threads_.empty());
   kept_ = std::move(kept);
+  if (runtime_->options_.store->limits().shared) kept_->shared = std::make_unique<SharedSession>();
 }
 
 Status Session::ResumeMade(ThreadRecord& record, const record::Thread& from) {
@@ -181,6 +182,7 @@ Status Session::ResumeEvents(const record::Session& from) {
 Status Session::Resume(record::Session session, std::vector<std::pair<std::string, record::Thread>> threads,
                        const vm::SegmentSource& segment_of) {
   assert(kept_ != nullptr && main_ == nullptr);
+  if (kept_->shared != nullptr) RememberStored(session);
   steps_ = session.steps;
   kept_->crashes = session.main.attempts;
   kept_->steps_then = session.steps;

@@ -347,7 +347,7 @@ def add(case, build):
         expect(run_teal(build, folder, "run", "--memory", "local", "a.tl", "2"), 0, '0\n1\n"end"\n')
         same(json.loads(expect(run_teal(build, folder, "--json", "run", "--memory", "local", "a.tl", "1"), 0).stdout)["output"], "0\n")
         expect(run_teal(build, folder, "run", "--memory", "local", "a.tl"), 2, "", "takes 1 argument")
-        expect(run_teal(build, folder, "run", "--memory", "elsewhere", "a.tl", "1"), 2, "", "no memory")
+        expect(run_teal(build, folder, "run", "--memory", "elsewhere", "a.tl", "1"), 2, "", "elsewhere")
         expect(run_teal(build, folder, "run", "--resume", "nosuch"), 4, "", "no session")
         # Killed: what was printed before is not printed again.
         with open(os.path.join(folder, "told"), "w+", encoding="utf-8") as told:

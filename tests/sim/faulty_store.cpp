@@ -39,6 +39,7 @@ FaultyOptions Rough(double much) {
 
 SimCaps CapsOf(const FaultyOptions& options) {
   SimCaps caps;
+  caps.shared = options.shared;
   caps.commit_ops_max = options.commit_ops_max;
   caps.value_bytes_max = options.value_bytes_max;
   caps.commit_bytes_max = std::max<uint64_t>(1 << 20, options.value_bytes_max + 2 * caps.key_bytes_max);

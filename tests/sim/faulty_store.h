@@ -47,6 +47,7 @@ using FaultCounts = std::array<uint64_t, kFaults>;
 struct FaultyOptions {
   uint64_t commit_ops_max = 100;  // 1: the floor
   uint64_t value_bytes_max = 65'536;
+  bool shared = false;  // what the memory says of itself
   // From a call's beginning to where it lands, and from there to its callback.
   uint64_t delay_ns_min = 50'000;
   uint64_t delay_ns_max = 20'000'000;

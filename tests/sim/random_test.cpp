@@ -15,7 +15,8 @@ namespace teal::sim {
 namespace {
 
 constexpr uint64_t kHourNs = 3'600'000'000'000;
-constexpr uint64_t kSeeds = 200;  // of a CI run, in each mode
+constexpr uint64_t kSeeds = 200;       // of a CI run, in each mode
+constexpr uint64_t kManySeeds = 5000;  // enough for what is rare
 
 constexpr const char* kImports = R"(
 import(add, w, 2)
@@ -34,8 +35,11 @@ import(once, w, 1)
 constexpr const char* kRows[] = {
     "none > running", "none > waiting",    "none > done",       "running > running", "running > waiting",
     "running > done", "waiting > running", "waiting > waiting", "waiting > done",    "done > erased",
-    "erased > none",  "running, due",      "waiting, due",      "done, due",         "erased, due",
+    "erased > none",  "waiting, due",      "done, due",         "erased, due",
 };
+// What one seed in some hundreds has: a host takes up at its start what the one before carried, so a lease is seldom
+// over before.
+constexpr const char* kRareRows[] = {"running, due"};
 
 class RandomPrograms : public testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(Stores, RandomPrograms, testing::Bool(),
@@ -146,6 +150,8 @@ TEST_P(RandomPrograms, EndAsWithoutFaults) {
     EXPECT_GT(faults[i], 0u) << NameOf(static_cast<Fault>(i));
   }
   for (const char* row : kRows) EXPECT_GT(rows[row], 0u) << row;
+  if (seeds < kManySeeds) return;
+  for (const char* row : kRareRows) EXPECT_GT(rows[row], 0u) << row;
 }
 
 // The same seed gives the same run, to the byte of every record and the nanosecond.

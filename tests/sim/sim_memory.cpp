@@ -336,7 +336,7 @@ struct SimTable {
   static teal_status TEAL_CALL Caps(teal_instance* instance, teal_memory_caps* out) {
     const SimCaps& caps = Of(instance).memory_.caps();
     teal_memory_caps value{};
-    value.features = TEAL_MEMORY_DURABLE | TEAL_MEMORY_SHARED;
+    value.features = TEAL_MEMORY_DURABLE | (caps.shared ? TEAL_MEMORY_SHARED : 0);
     value.key_bytes_max = caps.key_bytes_max;
     value.value_bytes_max = caps.value_bytes_max;
     value.commit_ops_max = caps.commit_ops_max;

@@ -51,6 +51,7 @@ struct SimCaps {
   uint64_t commit_bytes_max = 1 << 20;
   uint64_t get_keys_max = 100;
   uint64_t scan_records_max = 1'000;
+  bool shared = false;  // says that several hosts may have it open, as they may in any case
 };
 
 class SimMemory;

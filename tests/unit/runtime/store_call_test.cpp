@@ -118,7 +118,7 @@ TEST(StoreBackOff, IsForReadsAsWell) {
 // ---- Limits ----
 
 TEST(StoreLimitsOf, AreTheMemorysAndAreToldWithNumbers) {
-  Scripted s({.value_bytes_max = 100, .commit_ops_max = 2, .commit_bytes_max = 150});
+  Scripted s({.value_bytes_max = 100, .commit_ops_max = 2, .commit_bytes_max = 150, .shared = true});
   EXPECT_EQ(s.store->limits().value_bytes_max, 100u);
   EXPECT_EQ(s.store->limits().commit_ops_max, 2u);
   EXPECT_EQ(s.store->limits().commit_bytes_max, 150u);
