@@ -25,7 +25,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr char kBuckets[] = "/.teal/buckets";
 
-struct Asked {
+struct EmitRequest {
   std::string bucket, key, file;
   bool remove = false;
 };
@@ -35,7 +35,7 @@ void MakeOwnFolder(const std::string& folder) {
   if (::mkdir(folder.c_str(), 0700) == 0) (void)host::ReplaceFile(folder + "/.gitignore", "*\n");
 }
 
-int Refuse(const Globals& globals, const std::string& message, const std::string& hint) {
+int RefuseToEmit(const Globals& globals, const std::string& message, const std::string& hint) {
   ReportError(globals, message, hint);
   return kExitUsage;
 }
@@ -55,7 +55,7 @@ std::optional<std::string> CopyTo(int from, int to) {
   }
 }
 
-int Told(const Globals& globals, const Asked& asked, const std::string& path) {
+int Told(const Globals& globals, const EmitRequest& asked, const std::string& path) {
   if (globals.json) {
     const Json line{{"bucket", asked.bucket}, {"key", asked.key}, {"path", path}};
     std::puts(line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
@@ -66,17 +66,17 @@ int Told(const Globals& globals, const Asked& asked, const std::string& path) {
 }
 
 // An object that is there and for which no content is given: written anew as it is, or removed.
-int Existing(const Globals& globals, const Asked& asked, const std::string& folder, int bucket,
+int Existing(const Globals& globals, const EmitRequest& asked, const std::string& folder, int bucket,
              const std::string& path) {
   if (!(asked.remove ? s3::RemoveObject(bucket, path) : s3::TouchObject(bucket, path)))
-    return Refuse(globals,
-                  "cannot " + std::string(asked.remove ? "remove " : "write ") + folder + "/" + path + ": " +
-                      s3::ErrnoText(errno),
-                  "look at the rights of the file and its folder");
+    return RefuseToEmit(globals,
+                        "cannot " + std::string(asked.remove ? "remove " : "write ") + folder + "/" + path + ": " +
+                            s3::ErrnoText(errno),
+                        "look at the rights of the file and its folder");
   return Told(globals, asked, folder + "/" + path);
 }
 
-int Emit(const Globals& globals, Asked asked) {
+int Emit(const Globals& globals, EmitRequest asked) {
   asked.bucket = s3::BucketName(asked.bucket);
   std::error_code error;
   const std::string here = std::filesystem::current_path(error).string();
@@ -86,9 +86,10 @@ int Emit(const Globals& globals, Asked asked) {
   if (!s3::WrongBucket(asked.bucket)) MakeOwnFolder(project + "/.teal");
   const std::string folder = buckets + "/" + asked.bucket;
   std::string wrong;
-  if (const auto bad = s3::WrongKey(asked.key)) return Refuse(globals, *bad, "name an object, as in --key in/a.jpg");
+  if (const auto bad = s3::WrongKey(asked.key))
+    return RefuseToEmit(globals, *bad, "name an object, as in --key in/a.jpg");
   const s3::Fd bucket = s3::OpenBucket(buckets, asked.bucket, &wrong);
-  if (!bucket.valid()) return Refuse(globals, wrong, "name a bucket, as in --bucket uploads");
+  if (!bucket.valid()) return RefuseToEmit(globals, wrong, "name a bucket, as in --bucket uploads");
   if (asked.remove || asked.file.empty()) {
     const std::optional<std::string> path = s3::FindObject(bucket.get(), asked.key);
     if (path) return Existing(globals, asked, folder, bucket.get(), *path);
@@ -101,20 +102,20 @@ int Emit(const Globals& globals, Asked asked) {
   if (!asked.file.empty()) {
     input = s3::Fd(asked.file == "-" ? ::dup(STDIN_FILENO) : ::open(asked.file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!input.valid())
-      return Refuse(globals, "cannot read " + asked.file + ": " + s3::ErrnoText(errno),
-                    "name a file, or - for standard input");
+      return RefuseToEmit(globals, "cannot read " + asked.file + ": " + s3::ErrnoText(errno),
+                          "name a file, or - for standard input");
   }
   const std::optional<std::string> path = s3::PutObject(
       buckets, asked.bucket, asked.key, [&](int fd) { return input.valid() ? CopyTo(input.get(), fd) : std::nullopt; },
       &wrong);
-  if (!path) return Refuse(globals, wrong, "nothing was put");
+  if (!path) return RefuseToEmit(globals, wrong, "nothing was put");
   return Told(globals, asked, folder + "/" + *path);
 }
 
 }  // namespace
 
 Command AddEmit(CLI::App& app, const Globals& globals) {
-  auto asked = std::make_shared<Asked>();
+  auto asked = std::make_shared<EmitRequest>();
   CLI::App* command = app.add_subcommand("emit", "makes an event happen");
   command->footer("Example: teal emit s3 --bucket uploads --key in/cat.jpg cat.jpg");
   command->require_subcommand(1);

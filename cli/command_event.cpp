@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Asked {
+struct DecodeRequest {
   std::string type;
   std::string file = "-";
 };
@@ -32,7 +32,7 @@ bool ReadMessage(const std::string& file, std::string* text) {
   return !in.bad();
 }
 
-int Decode(const Globals& globals, const Asked& asked) {
+int DecodeEvent(const Globals& globals, const DecodeRequest& asked) {
   const std::optional<s3::Kind> kind = s3::KindOf(asked.type);
   if (!kind) {
     ReportError(globals, "there is no type \"" + asked.type + "\"",
@@ -61,7 +61,7 @@ int Decode(const Globals& globals, const Asked& asked) {
 }  // namespace
 
 Command AddEvent(CLI::App& app, const Globals& globals) {
-  auto asked = std::make_shared<Asked>();
+  auto asked = std::make_shared<DecodeRequest>();
   CLI::App* command = app.add_subcommand("event", "events of other systems");
   command->footer("Example: teal event decode --type s3 notification.json");
   command->require_subcommand(1);
@@ -73,7 +73,7 @@ Command AddEvent(CLI::App& app, const Globals& globals) {
   decode->add_option("--type", asked->type, "whose message it is: s3, sns, sqs, eventbridge, gcs or pubsub")
       ->required();
   decode->add_option("FILE", asked->file, "the message; - or left out: standard input");
-  return [asked, &globals] { return Decode(globals, *asked); };
+  return [asked, &globals] { return DecodeEvent(globals, *asked); };
 }
 
 }  // namespace teal::cli

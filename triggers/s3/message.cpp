@@ -31,7 +31,7 @@ void CheckDepth(std::string_view text, const std::string& where) {
   }
 }
 
-int HexDigit(char c) {
+int AnyHexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
@@ -100,8 +100,8 @@ std::string FormDecoded(std::string_view encoded, const std::string& where) {
     } else if (encoded[at] != '%') {
       decoded += encoded[at];
     } else {
-      const int high = at + 2 < encoded.size() ? HexDigit(encoded[at + 1]) : -1;
-      const int low = high < 0 ? -1 : HexDigit(encoded[at + 2]);
+      const int high = at + 2 < encoded.size() ? AnyHexDigit(encoded[at + 1]) : -1;
+      const int low = high < 0 ? -1 : AnyHexDigit(encoded[at + 2]);
       if (low < 0) throw Malformed("\"key\" of " + In(where) + " has a % without two hexadecimal digits");
       decoded += static_cast<char>(high << 4 | low);
       at += 2;

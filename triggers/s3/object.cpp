@@ -7,10 +7,10 @@
 
 namespace teal::s3 {
 
-using Json = nlohmann::ordered_json;
+using Ordered = nlohmann::ordered_json;
 
 std::string Quoted(std::string_view text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Ordered(text).dump(-1, ' ', false, Ordered::error_handler_t::replace);
 }
 
 std::string ObjectEvent::Arguments() const {
@@ -50,19 +50,19 @@ std::string TimeText(uint64_t unix_ns) {
 }
 
 std::string MakeRecord(const RecordParts& parts) {
-  Json object{{"key", FormEncoded(parts.key)}};
+  Ordered object{{"key", FormEncoded(parts.key)}};
   if (parts.has_size) object["size"] = parts.size;
   if (!parts.etag.empty()) object["eTag"] = parts.etag;
   if (!parts.version_id.empty()) object["versionId"] = parts.version_id;
   if (!parts.sequencer.empty()) object["sequencer"] = parts.sequencer;
-  Json s3{{"s3SchemaVersion", "1.0"}};
+  Ordered s3{{"s3SchemaVersion", "1.0"}};
   if (!parts.rule.empty()) s3["configurationId"] = parts.rule;
   s3["bucket"] = {{"name", parts.bucket}, {"arn", "arn:aws:s3:::" + parts.bucket}};
   s3["object"] = std::move(object);
   const std::string name = parts.type.starts_with("s3:") ? parts.type.substr(3) : parts.type;
-  const Json record{{"eventVersion", "2.1"},   {"eventSource", "aws:s3"}, {"awsRegion", parts.region},
-                    {"eventTime", parts.time}, {"eventName", name},       {"s3", std::move(s3)}};
-  return record.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const Ordered record{{"eventVersion", "2.1"},   {"eventSource", "aws:s3"}, {"awsRegion", parts.region},
+                       {"eventTime", parts.time}, {"eventName", name},       {"s3", std::move(s3)}};
+  return record.dump(-1, ' ', false, Ordered::error_handler_t::replace);
 }
 
 }  // namespace teal::s3
