@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 
-#include "core/base/mutant.h"
 #include "core/runtime/record_codec.h"
 #include "core/vm/checkpoint_crc.h"
 
@@ -101,9 +100,7 @@ void LargeRecords::Commit(std::vector<StoreWrite> writes, std::function<void(Res
 
 // Only who shares the store looks at it, so only then is it worth the reading.
 void LargeRecords::JoinFound(Result<StoreCommitted> outcome, std::function<void(Result<StoreCommitted>)> done) {
-  if (!outcome.ok() || !outcome->found || !IsList(outcome->found->bytes) || TEAL_MUTANT("found_in_parts")) {
-    return done(std::move(outcome));
-  }
+  if (!outcome.ok() || !outcome->found || !IsList(outcome->found->bytes)) return done(std::move(outcome));
   auto committed = std::make_shared<StoreCommitted>(std::move(*outcome));
   Join({&*committed->found}, [committed, done = std::move(done)](const Status& joined) {
     if (!joined.ok()) return done(joined.failure());

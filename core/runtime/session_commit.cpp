@@ -321,9 +321,10 @@ void Session::Applied(const StoreVersion& version) {
   kept_->gate_in_air.clear();
   // P-9: a commit that took too long is no leave to begin; the next one renews the lease.
   const bool handing_over = kept_->shared != nullptr && kept_->shared->handing_over;
-  const bool in_time = !handing_over && record::MayStartEffect(static_cast<uint64_t>(kept_->sent_ns),
-                                                               static_cast<uint64_t>(scheduler_.clock().NowUnixNs()),
-                                                               kept_->lease_ns, runtime_->options_.constants);
+  const bool in_time = !handing_over && (TEAL_MUTANT("zombie_starts_effect") ||
+                                         record::MayStartEffect(static_cast<uint64_t>(kept_->sent_ns),
+                                                                static_cast<uint64_t>(scheduler_.clock().NowUnixNs()),
+                                                                kept_->lease_ns, runtime_->options_.constants));
   if (!gate.empty() && !in_time) {
     kept_->at_gate.insert(kept_->at_gate.end(), gate.begin(), gate.end());
     if (!handing_over) {
