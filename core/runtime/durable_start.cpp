@@ -174,7 +174,7 @@ void DurableSessions::Begin(StartRequest request, const Sha256& program, std::st
       });
     }
     ServiceError error = ErrorOf(status.failure());
-    if (status.failure().code == FailureCode::kInvalid) error.code = ServiceError::Code::kConflict;
+    if (MustAskAgain(status)) error.code = ServiceError::Code::kConflict;
     done({std::move(error), {}});
   });
 }

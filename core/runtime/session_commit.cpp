@@ -298,9 +298,10 @@ void Session::Committed(const Result<StoreCommitted>& outcome) {
   const StoreCommitted& committed = outcome.value();
   if (!committed.applied) {
     if (kept_->shared != nullptr && Contested(committed)) return;
-    // kNotFound: what was asked for must be asked again (DurableSessions::MustAskAgain).
-    return Lose(kept_->exists ? Fail(FailureCode::kNotFound, "another host has taken the session over")
-                              : Fail(FailureCode::kInvalid, "there is a session with this id already"));
+    // kNotFound: it is not this one that the store has, so what was asked of it must be asked again
+    // (DurableSessions::MustAskAgain).
+    return Lose(Fail(FailureCode::kNotFound, kept_->exists ? "another host has taken the session over"
+                                                           : "there is a session with this id already"));
   }
   Applied(committed.versions[0]);
 }

@@ -801,5 +801,42 @@ TEST(SessionsTold, RunningAgain) {
   EXPECT_NE(refused.error->message.find("step 3"), std::string::npos);
 }
 
+// A start under an id that is taken begins before it knows; what is asked meanwhile is asked of whom the store has.
+TEST(SessionsTold, WhatComesWithARepeatedStart) {
+  SessionsOptions options;
+  options.executable = Executable("fn main() { await event(\"go\") }");
+  options.faults = Rough(0);
+  options.seed = 1;
+  SessionsWorld world(options);
+  runtime::StartRequest request;
+  request.function = "main";
+  request.id = "one";
+  const std::string sid = world.SidOf(request);
+  const auto start = [&](bool sends, std::optional<runtime::Served<std::optional<std::string>>>* sent) {
+    return world.Ask<runtime::StartAnswer>(
+        [=](runtime::DurableSessions& host, runtime::Done<runtime::StartAnswer> done) {
+          host.Start(request, std::move(done));
+          if (!sends) return;
+          host.Send(sid, "go", "5", "key", 0,
+                    [sent](runtime::Served<std::optional<std::string>> served) { *sent = std::move(served); });
+        });
+  };
+  std::optional<runtime::Served<std::optional<std::string>>> sent;
+  world.Pass(1'000'000'000);  // the host has begun
+  const auto first = start(false, nullptr);
+  ASSERT_FALSE(first.error.has_value()) << first.error->message;
+  ASSERT_TRUE(first.value.created);
+  world.Pass(600'000'000'000);  // it waits in the store alone
+  EXPECT_FALSE(start(true, &sent).value.created);
+  world.Pass(60'000'000'000);
+  ASSERT_TRUE(sent.has_value());
+  EXPECT_FALSE(sent->error.has_value()) << sent->error->message;
+  const auto ended =
+      world.Ask<runtime::SessionView>([&](runtime::DurableSessions& host, runtime::Done<runtime::SessionView> done) {
+        host.Wait(sid, 60'000'000'000, std::move(done));
+      });
+  EXPECT_EQ(ended.value.result_json, "5");
+}
+
 }  // namespace
 }  // namespace teal::sim
