@@ -1,5 +1,5 @@
-/* What a trigger plugin and the host agree on beside the tables of abi.h: types of content, keys of attributes, names of
- * state. docs/write-a-trigger.md tells the whole story. C11 and C++20.
+/* What a trigger plugin and the host agree on beside the tables of abi.h: types of content, keys of attributes, names
+ * of state. docs/write-a-trigger.md tells the whole story. C11 and C++20.
  */
 #ifndef TEAL_TRIGGER_H
 #define TEAL_TRIGGER_H
@@ -7,8 +7,8 @@
 #include <teal/abi.h>
 
 /* teal_event.content_type: `data` is a JSON array, the arguments of the function. A function that takes fewer gets the
- * first ones. With any other type the function gets one hash: source, id, type, time, content_type, order_key, attributes,
- * and `data` (parsed if the type is JSON, else a string if it is UTF-8) or `data_base64`. */
+ * first ones. With any other type the function gets one hash: source, id, type, time, content_type, order_key,
+ * attributes, and `data` (parsed if the type is JSON, else a string if it is UTF-8) or `data_base64`. */
 #define TEAL_CONTENT_ARGUMENTS "application/vnd.teal.arguments+json"
 
 /* Keys of teal_event.attributes_json that the host reads; all others are passed on. */
@@ -26,8 +26,8 @@
  * with an empty sid. */
 #define TEAL_ATTRIBUTE_OVERLAP "overlap"
 
-/* The name in teal.host.state/1, below the trigger's id, whose value (a JSON object) `teal triggers` shows as it is. A list
- * "next" of times of RFC 3339 is shown as the next times. Keeping it is up to the plugin. */
+/* The name in teal.host.state/1, below the trigger's id, whose value (a JSON object) `teal triggers` shows as it is. A
+ * list "next" of times of RFC 3339 is shown as the next times. Keeping it is up to the plugin. */
 #define TEAL_STATE_STATUS "status"
 
 /* `teal fire NAME [--at T]` gives `decode` {"fire":{"trigger":ID,"time":T}}, T of RFC 3339 or left out for now. */
