@@ -11,7 +11,7 @@
 namespace teal::s3 {
 namespace {
 
-constexpr auto kSaveEvery = std::chrono::milliseconds(1000);
+constexpr auto kTurnEvery = std::chrono::milliseconds(1000);
 // `folder`, `keys`, `app` and `stage` are what the host tells every plugin of triggers.
 constexpr std::array<std::string_view, 5> kKnown = {"buckets", "folder", "keys", "app", "stage"};
 
@@ -200,19 +200,16 @@ void Instance::OnStop(const SharedDone& done, const std::string& id) {
 Loop::Turn Instance::OnTurn() {
   Loop::Turn turn;
   const auto now = Loop::Clock::now();
-  turn.next = now + kSaveEvery;
+  turn.next = now + kTurnEvery;
   for (const auto& [bucket, tree] : trees_) {
     tree->Read();
     tree->Tick(now);
     if (tree->fd() >= 0) turn.watched.push_back(tree->fd());
     turn.next = std::min(turn.next, tree->NextTick());
   }
-  const bool save = now >= save_again_;
-  if (save) save_again_ = now + kSaveEvery;
   const uint64_t host_now = host_->now_unix_ns(host_);
   for (const auto& [id, source] : sources_) {
     source->Pump();
-    if (save) source->SaveSome();
     const uint64_t due = source->NextDue();
     if (due == 0) continue;
     const auto wait = std::chrono::nanoseconds(due <= host_now ? 0 : std::min<uint64_t>(due - host_now, 1'000'000'000));

@@ -55,7 +55,6 @@ class Instance {
   std::map<std::string, std::shared_ptr<Source>, std::less<>> sources_;  // that run, load or stop
   std::map<std::string, std::unique_ptr<Tree>> trees_;                   // by bucket
   uint64_t last_token_ = 0;
-  Loop::Clock::time_point save_again_{};
   bool closing_ = false;
 };
 

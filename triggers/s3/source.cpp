@@ -134,6 +134,8 @@ void Source::AddCredit(uint64_t count) {
 void Source::Pump() {
   if (stopped_) return;
   const uint64_t now = emitter_.now_unix_ns();
+  // Also what nobody waits for: an object's removal can be told after a crash only if it is known to have been there.
+  if (now >= save_after_unix_ns_) Save();
   while (credit_ > 0 && !delayed_.empty() && delayed_.begin()->first <= now) {
     const uint64_t number = delayed_.begin()->second;
     delayed_.erase(delayed_.begin());

@@ -52,8 +52,6 @@ class Source final : public Listener, public std::enable_shared_from_this<Source
   void Pump();
   // When to pump again, by the host's clock; 0: when something happens.
   uint64_t NextDue() const;
-  // Writes what nobody waits for, such as objects that went.
-  void SaveSome() { Save(); }
 
   // Nothing is emitted any more; `ended` is called when no write of ours is under way.
   void Stop(std::function<void()> ended);
@@ -125,6 +123,7 @@ class Source final : public Listener, public std::enable_shared_from_this<Source
   std::optional<plugin::Error> read_failed_;
 
   bool saving_ = false;
+  uint64_t save_after_unix_ns_ = 0;
   Ledger::Round round_;
   std::size_t writes_ = 0;  // of the round, under way
   std::optional<plugin::Error> write_failed_;

@@ -4,6 +4,9 @@
 #include "triggers/s3/source.hpp"
 
 namespace teal::s3 {
+namespace {
+constexpr uint64_t kSaveAgainNs = 1'000'000'000;  // after a failure, where no event waits for it
+}  // namespace
 
 void Source::Load(std::function<void(std::optional<plugin::Error>)> loaded) {
   loaded_ = std::move(loaded);
@@ -69,6 +72,7 @@ void Source::Saved() {
   saving_ = false;
   if (write_failed_) {
     ledger_.NotStored(round_);
+    save_after_unix_ns_ = emitter_.now_unix_ns() + kSaveAgainNs;
   } else {
     ledger_.Stored(round_);
   }
