@@ -94,7 +94,13 @@ testing::AssertionResult Becomes(const std::function<bool()>& true_now);
 // Runs `body(i)` on `count` threads at once.
 void Together(int count, const std::function<void(int)>& body);
 
-#define ASSERT_OK(result) ASSERT_EQ((result).error.code, TEAL_OK) << (result).error.message
-#define EXPECT_OK(result) EXPECT_EQ((result).error.code, TEAL_OK) << (result).error.message
+// With the error's words; the call that gives the result is made once.
+template <typename Result>
+testing::AssertionResult IsOk(const Result& result) {
+  if (result.error.code == TEAL_OK) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "error " << result.error.code << ": " << result.error.message;
+}
+#define ASSERT_OK(result) ASSERT_TRUE(::teal::k8s_test::IsOk(result))
+#define EXPECT_OK(result) EXPECT_TRUE(::teal::k8s_test::IsOk(result))
 
 }  // namespace teal::k8s_test
