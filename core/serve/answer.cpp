@@ -25,13 +25,18 @@ bool IsObject(const std::string& text) {
 
 }  // namespace
 
-Answer ErrorAnswer(int status, std::string_view kind, std::string_view message, std::string_view hint,
-                   uint64_t retry_after_s) {
+Answer JsonAnswer(int status, std::string body) {
   Answer answer;
   answer.status = status;
+  answer.body = std::move(body);
+  return answer;
+}
+
+Answer ErrorAnswer(int status, std::string_view kind, std::string_view message, std::string_view hint,
+                   uint64_t retry_after_s) {
+  Answer answer = JsonAnswer(status, "{\"error\":{\"kind\":" + JsonOf(kind) + ",\"message\":" + JsonOf(message) +
+                                         ",\"hint\":" + JsonOf(hint) + "}}");
   answer.retry_after_s = retry_after_s;
-  answer.body =
-      "{\"error\":{\"kind\":" + JsonOf(kind) + ",\"message\":" + JsonOf(message) + ",\"hint\":" + JsonOf(hint) + "}}";
   return answer;
 }
 

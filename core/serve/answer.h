@@ -9,6 +9,8 @@
 
 namespace teal::serve {
 
+// body: JSON.
+Answer JsonAnswer(int status, std::string body);
 // {"error":{"kind","message","hint"}}
 Answer ErrorAnswer(int status, std::string_view kind, std::string_view message, std::string_view hint,
                    uint64_t retry_after_s = 0);

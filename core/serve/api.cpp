@@ -14,13 +14,6 @@ namespace {
 using runtime::Served;
 using runtime::SessionView;
 
-Answer Json(int status, std::string body) {
-  Answer answer;
-  answer.status = status;
-  answer.body = std::move(body);
-  return answer;
-}
-
 template <typename T>
 bool Refused(const Served<T>& served, Responder& responder) {
   if (served.error) responder.Give(ErrorAnswer(*served.error));
@@ -41,7 +34,7 @@ std::string JsonFor(const Principal& principal, const SessionView& session) {
 
 // 200 when it has ended, else 202.
 Answer WaitAnswer(const Principal& principal, const SessionView& session) {
-  return Json(HasEnded(session.status) ? 200 : 202, JsonFor(principal, session));
+  return JsonAnswer(HasEnded(session.status) ? 200 : 202, JsonFor(principal, session));
 }
 
 const std::string* Parameter(const Route& route, std::string_view name) {
@@ -124,7 +117,7 @@ void Api::Handle(const Route& route, const RequestHead& head, std::string body, 
   if (of_dead && IsDeadEvent(route.sid)) return DeadEvent(route.action, route.sid, responder);
   switch (route.action) {
     case Action::kHealth:
-      return responder->Give(Json(200, "{\"status\":\"ok\"}"));
+      return responder->Give(JsonAnswer(200, "{\"status\":\"ok\"}"));
     case Action::kReady:
       return Ready(*responder);
     case Action::kMetrics:
@@ -184,12 +177,12 @@ void Api::Handle(const Route& route, const RequestHead& head, std::string body, 
 }
 
 void Api::Ready(Responder& responder) {
-  responder.Give(stopping_ ? Stopping() : Json(200, "{\"status\":\"ready\"}"));
+  responder.Give(stopping_ ? Stopping() : JsonAnswer(200, "{\"status\":\"ready\"}"));
 }
 
 void Api::Metrics(Responder& responder) {
-  Answer answer =
-      Json(200, MetricsText(service_->Counters(), *counters_) + (triggers_ == nullptr ? "" : triggers_->MetricsText()));
+  Answer answer = JsonAnswer(
+      200, MetricsText(service_->Counters(), *counters_) + (triggers_ == nullptr ? "" : triggers_->MetricsText()));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   responder.Give(std::move(answer));
 }
@@ -204,7 +197,7 @@ void Api::BackUpTo(std::string_view body, const Reply& reply) {
   if (slot == nullptr) return;
   const std::string folder = std::get<std::string>(read);
   back_up_(folder, [reply, slot, folder](const Status& status) {
-    if (status.ok()) return reply->Give(Json(200, "{\"folder\":" + JsonOf(folder) + "}"));
+    if (status.ok()) return reply->Give(JsonAnswer(200, "{\"folder\":" + JsonOf(folder) + "}"));
     const bool invalid = status.failure().code == FailureCode::kInvalid;
     reply->Give(ErrorAnswer(invalid ? 400 : 503, invalid ? "invalid" : "unavailable", status.failure().message, ""));
   });
@@ -228,19 +221,19 @@ void Api::Start(const RequestHead& head, std::string_view body, const Reply& rep
 void Api::WaitForStarted(const runtime::StartAnswer& started, uint64_t wait_ns, const Reply& reply) {
   const SessionView& session = started.session;
   const auto present = [started] {
-    if (!started.created) return Json(200, SessionJson(started.session));
-    Answer answer = Json(201, BriefJson(started.session));
+    if (!started.created) return JsonAnswer(200, SessionJson(started.session));
+    Answer answer = JsonAnswer(201, BriefJson(started.session));
     answer.location = LocationOf(started.session.sid);
     return answer;
   };
-  if (wait_ns > 0 && HasEnded(session.status)) return reply->Give(Json(200, SessionJson(session)));
+  if (wait_ns > 0 && HasEnded(session.status)) return reply->Give(JsonAnswer(200, SessionJson(session)));
   // Whoever finds no room to wait has started a session all the same.
   const Slot slot = wait_ns > 0 ? TakeSlot(counters_, counters_->waits, limits_.waits_max) : nullptr;
   if (slot == nullptr || stopping_) return reply->Give(present());
   reply->OnStop([reply, present] { reply->Give(present()); });
   service_->Wait(session.sid, wait_ns, [reply, slot, present](Served<SessionView> served) {
     const bool ended = !served.error && HasEnded(served.value.status);
-    reply->Give(ended ? Json(200, SessionJson(served.value)) : present());
+    reply->Give(ended ? JsonAnswer(200, SessionJson(served.value)) : present());
   });
 }
 
@@ -292,27 +285,27 @@ void Api::List(const Route& route, const Reply& reply) {
       return ListDeadEvents(*events, *limit, "", slot, reply);
     }
   }
-  service_->List(std::move(request),
-                 [self = shared_from_this(), reply, slot, dead, limit = *limit](Served<runtime::ListAnswer> served) {
-                   if (Refused(served, *reply)) return;
-                   std::string items;
-                   for (size_t i = 0; i < served.value.sessions.size(); ++i) {
-                     items += (i > 0 ? "," : "") + SessionJson(served.value.sessions[i]);
-                   }
-                   const uint64_t left = limit - std::min<uint64_t>(limit, served.value.sessions.size());
-                   if (dead && self->triggers_ != nullptr && served.value.cursor.empty()) {
-                     return self->ListDeadEvents("", std::max<uint64_t>(left, 1), std::move(items), slot, reply);
-                   }
-                   reply->Give(Json(200, (dead ? "{\"dead\":[" : "{\"sessions\":[") + items +
-                                             "],\"cursor\":" + JsonOrNull(CursorText(served.value.cursor)) + "}"));
-                 });
+  service_->List(std::move(request), [self = shared_from_this(), reply, slot, dead,
+                                      limit = *limit](Served<runtime::ListAnswer> served) {
+    if (Refused(served, *reply)) return;
+    std::string items;
+    for (size_t i = 0; i < served.value.sessions.size(); ++i) {
+      items += (i > 0 ? "," : "") + SessionJson(served.value.sessions[i]);
+    }
+    const uint64_t left = limit - std::min<uint64_t>(limit, served.value.sessions.size());
+    if (dead && self->triggers_ != nullptr && served.value.cursor.empty()) {
+      return self->ListDeadEvents("", std::max<uint64_t>(left, 1), std::move(items), slot, reply);
+    }
+    reply->Give(JsonAnswer(200, (dead ? "{\"dead\":[" : "{\"sessions\":[") + items +
+                                    "],\"cursor\":" + JsonOrNull(CursorText(served.value.cursor)) + "}"));
+  });
 }
 
 void Api::Get(const std::string& sid, const Principal& principal, const Reply& reply) {
   const Slot slot = TakeCall(*reply);
   if (slot == nullptr) return;
   service_->Get(sid, [reply, slot, principal](Served<SessionView> served) {
-    if (!Refused(served, *reply)) reply->Give(Json(200, JsonFor(principal, served.value)));
+    if (!Refused(served, *reply)) reply->Give(JsonAnswer(200, JsonFor(principal, served.value)));
   });
 }
 
@@ -324,7 +317,7 @@ void Api::ShowDead(const std::string& sid, const Reply& reply) {
     if (served.value.status != runtime::ViewStatus::kDead) {
       return reply->Give(ErrorAnswer(404, "not_found", "nothing dead has the id " + sid, "see GET /dead"));
     }
-    reply->Give(Json(200, SessionJson(served.value)));
+    reply->Give(JsonAnswer(200, SessionJson(served.value)));
   });
 }
 
@@ -336,7 +329,7 @@ void Api::Rerun(const std::string& sid, std::string_view body, const Reply& repl
   if (slot == nullptr) return;
   service_->Rerun(sid, std::get<std::string>(from), [reply, slot](Served<SessionView> served) {
     if (Refused(served, *reply)) return;
-    Answer answer = Json(201, BriefJson(served.value));
+    Answer answer = JsonAnswer(201, BriefJson(served.value));
     answer.location = LocationOf(served.value.sid);
     reply->Give(std::move(answer));
   });
@@ -389,9 +382,9 @@ void Api::Send(const Route& route, const RequestHead& head, std::string_view bod
                  [reply, slot, sid = route.sid](Served<std::optional<std::string>> served) {
                    if (Refused(served, *reply)) return;
                    if (served.value) {
-                     reply->Give(Json(200, "{\"sid\":" + JsonOf(sid) + ",\"reply\":" + *served.value + "}"));
+                     reply->Give(JsonAnswer(200, "{\"sid\":" + JsonOf(sid) + ",\"reply\":" + *served.value + "}"));
                    } else {
-                     reply->Give(Json(202, "{\"sid\":" + JsonOf(sid) + "}"));
+                     reply->Give(JsonAnswer(202, "{\"sid\":" + JsonOf(sid) + "}"));
                    }
                  });
 }
@@ -400,7 +393,7 @@ void Api::Alter(const std::string& sid, Change change, const Reply& reply) {
   const Slot slot = TakeCall(*reply);
   if (slot == nullptr) return;
   (service_->*change)(sid, [reply, slot](Served<SessionView> served) {
-    if (!Refused(served, *reply)) reply->Give(Json(202, BriefJson(served.value)));
+    if (!Refused(served, *reply)) reply->Give(JsonAnswer(202, BriefJson(served.value)));
   });
 }
 
@@ -423,7 +416,7 @@ void Api::Lines(const Route& route, const RequestHead& head, runtime::LineSort s
       json += (i > 0 ? "," : "") + LineJson(sort, served.value.lines[i]);
     }
     json += "],\"next\":" + JsonOf(CursorText(served.value.next)) + ",\"ended\":";
-    reply->Give(Json(200, json + (served.value.ended ? "true}" : "false}")));
+    reply->Give(JsonAnswer(200, json + (served.value.ended ? "true}" : "false}")));
   });
 }
 
@@ -440,7 +433,7 @@ void Api::Look(const Route& route, const RequestHead& head, const Reply& reply) 
     if (Refused(served, *reply)) return;
     const std::string next = DigestOf(served.value.items);
     const std::string items = next == seen ? "" : JoinItems(served.value.items);
-    reply->Give(Json(200, "{\"items\":[" + items + "],\"next\":" + JsonOf(next) + "}"));
+    reply->Give(JsonAnswer(200, "{\"items\":[" + items + "],\"next\":" + JsonOf(next) + "}"));
   });
 }
 

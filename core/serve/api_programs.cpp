@@ -5,19 +5,9 @@
 #include "core/serve/text.h"
 
 namespace teal::serve {
-namespace {
 
 using runtime::ProgramView;
 using runtime::Served;
-
-Answer Json(int status, std::string body) {
-  Answer answer;
-  answer.status = status;
-  answer.body = std::move(body);
-  return answer;
-}
-
-}  // namespace
 
 void Api::Programs(const Reply& reply) {
   const Slot slot = TakeCall(*reply);
@@ -26,7 +16,7 @@ void Api::Programs(const Reply& reply) {
     if (served.error) return reply->Give(ErrorAnswer(*served.error));
     std::string json = "{\"programs\":[";
     for (size_t i = 0; i < served.value.size(); ++i) json += (i > 0 ? "," : "") + ProgramJson(served.value[i]);
-    reply->Give(Json(200, json + "]}"));
+    reply->Give(JsonAnswer(200, json + "]}"));
   });
 }
 
@@ -35,11 +25,11 @@ void Api::AddProgram(std::string_view body, const Reply& reply) {
   if (Answer* answer = std::get_if<Answer>(&read)) return reply->Give(std::move(*answer));
   const Slot slot = TakeCall(*reply);
   if (slot == nullptr) return;
-  service_->AddProgram(std::move(std::get<runtime::NewProgram>(read)),
-                       [reply, slot](Served<runtime::ProgramAnswer> served) {
-                         if (served.error) return reply->Give(ErrorAnswer(*served.error));
-                         reply->Give(Json(served.value.created ? 201 : 200, BriefProgramJson(served.value.program)));
-                       });
+  service_->AddProgram(
+      std::move(std::get<runtime::NewProgram>(read)), [reply, slot](Served<runtime::ProgramAnswer> served) {
+        if (served.error) return reply->Give(ErrorAnswer(*served.error));
+        reply->Give(JsonAnswer(served.value.created ? 201 : 200, BriefProgramJson(served.value.program)));
+      });
 }
 
 void Api::AlterProgram(const std::string& hash, AlterProgramCall call, const Reply& reply) {
@@ -47,7 +37,7 @@ void Api::AlterProgram(const std::string& hash, AlterProgramCall call, const Rep
   if (slot == nullptr) return;
   (service_->*call)(hash, [reply, slot](Served<ProgramView> served) {
     if (served.error) return reply->Give(ErrorAnswer(*served.error));
-    reply->Give(Json(200, BriefProgramJson(served.value)));
+    reply->Give(JsonAnswer(200, BriefProgramJson(served.value)));
   });
 }
 

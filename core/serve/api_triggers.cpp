@@ -13,13 +13,6 @@ using trigger::DeadLetter;
 
 constexpr char kEventsCursor[] = "events:";  // before a cursor of dead letters, which stand behind the dead sessions
 
-Answer Json(int status, std::string body) {
-  Answer answer;
-  answer.status = status;
-  answer.body = std::move(body);
-  return answer;
-}
-
 std::string TimeOrNull(uint64_t unix_ns) {
   return unix_ns == 0 ? "null" : JsonOf(FormatTime(unix_ns));
 }
@@ -58,7 +51,7 @@ bool IsDeadEvent(const std::string& id) {
 }
 
 void Api::Triggers(const Route& route, const Reply& reply) {
-  if (triggers_ == nullptr) return reply->Give(Json(200, "{\"triggers\":[],\"cursor\":null}"));
+  if (triggers_ == nullptr) return reply->Give(JsonAnswer(200, "{\"triggers\":[],\"cursor\":null}"));
   const std::optional<uint64_t> limit = PageLimitOf(route, *reply);
   if (!limit) return;
   std::string after;
@@ -76,7 +69,7 @@ void Api::Triggers(const Route& route, const Reply& reply) {
     for (size_t i = 0; i < served.value.triggers.size(); ++i) {
       json += (i > 0 ? "," : "") + TriggerJson(served.value.triggers[i]);
     }
-    reply->Give(Json(200, json + "],\"cursor\":" + JsonOrNull(CursorText(served.value.cursor)) + "}"));
+    reply->Give(JsonAnswer(200, json + "],\"cursor\":" + JsonOrNull(CursorText(served.value.cursor)) + "}"));
   });
 }
 
@@ -100,7 +93,7 @@ void Api::Fire(const std::string& name, std::string_view body, const Reply& repl
                       json +=
                           (i > 0 ? "," : "") + brief + ",\"created\":" + (served.value[i].created ? "true}" : "false}");
                     }
-                    reply->Give(Json(200, json + "]}"));
+                    reply->Give(JsonAnswer(200, json + "]}"));
                   });
 }
 
@@ -115,7 +108,7 @@ void Api::ListDeadEvents(const std::string& cursor, uint64_t limit, std::string 
       json += LetterJson(letter);
     }
     const std::string next = served.value.cursor.empty() ? "" : kEventsCursor + served.value.cursor;
-    reply->Give(Json(200, json + "],\"cursor\":" + JsonOrNull(CursorText(next)) + "}"));
+    reply->Give(JsonAnswer(200, json + "],\"cursor\":" + JsonOrNull(CursorText(next)) + "}"));
   });
 }
 
@@ -130,13 +123,13 @@ void Api::DeadEvent(Action action, const std::string& id, const Reply& reply) {
   if (slot == nullptr) return;
   const auto tell = [reply, slot](int status) {
     return [reply, slot, status](Served<DeadLetter> served) {
-      reply->Give(served.error ? ErrorAnswer(*served.error) : Json(status, LetterJson(served.value)));
+      reply->Give(served.error ? ErrorAnswer(*served.error) : JsonAnswer(status, LetterJson(served.value)));
     };
   };
   if (action == Action::kDeadShow) return triggers_->ShowDead(id, tell(200));
   if (action == Action::kDeadDrop) return triggers_->DropDead(id, tell(202));
   triggers_->RetryDead(id, [reply, slot](Served<runtime::SessionView> served) {
-    reply->Give(served.error ? ErrorAnswer(*served.error) : Json(202, BriefJson(served.value)));
+    reply->Give(served.error ? ErrorAnswer(*served.error) : JsonAnswer(202, BriefJson(served.value)));
   });
 }
 

@@ -27,6 +27,13 @@ std::variant<Value, Answer> Decode(std::string_view body) {
              "send JSON in UTF-8, with Content-Type: application/json");
 }
 
+std::variant<Value, Answer> DecodeObject(std::string_view body) {
+  std::variant<Value, Answer> decoded = Decode(body);
+  const Value* const value = std::get_if<Value>(&decoded);
+  if (value == nullptr || value->tag() == Tag::kHash) return decoded;
+  return Bad("the body is a JSON object, not " + std::string(vm::TypeName(*value)));
+}
+
 // What one field must be; fields that are null count as absent.
 class Fields {
  public:
@@ -191,10 +198,9 @@ bool ReadFields(const Fields& fields, StartBody* start, std::string* wrong, std:
 }  // namespace
 
 std::variant<StartBody, Answer> ReadStart(std::string_view body) {
-  std::variant<Value, Answer> decoded = Decode(body);
+  std::variant<Value, Answer> decoded = DecodeObject(body);
   if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);
   const Value value = std::get<Value>(decoded);
-  if (value.tag() != Tag::kHash) return Bad("the body is a JSON object, not " + std::string(vm::TypeName(value)));
   StartBody start;
   std::string wrong;
   std::string hint;
@@ -205,10 +211,9 @@ std::variant<StartBody, Answer> ReadStart(std::string_view body) {
 std::variant<std::string, Answer> ReadRerun(std::string_view body) {
   std::string from = "start";
   if (body.empty()) return from;
-  std::variant<Value, Answer> decoded = Decode(body);
+  std::variant<Value, Answer> decoded = DecodeObject(body);
   if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);
   const Value value = std::get<Value>(decoded);
-  if (value.tag() != Tag::kHash) return Bad("the body is a JSON object, not " + std::string(vm::TypeName(value)));
   const Fields fields(*value.As<vm::Hash>(), "");
   std::string hint;
   std::string wrong = fields.Unknown({"from"}, &hint);
@@ -220,10 +225,9 @@ std::variant<std::string, Answer> ReadRerun(std::string_view body) {
 std::variant<FireBody, Answer> ReadFire(std::string_view body) {
   FireBody fire;
   if (body.empty()) return fire;
-  std::variant<Value, Answer> decoded = Decode(body);
+  std::variant<Value, Answer> decoded = DecodeObject(body);
   if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);
   const Value value = std::get<Value>(decoded);
-  if (value.tag() != Tag::kHash) return Bad("the body is a JSON object, not " + std::string(vm::TypeName(value)));
   const Fields fields(*value.As<vm::Hash>(), "");
   std::string hint, at;
   std::string wrong = fields.Unknown({"at", "event"}, &hint);
@@ -240,10 +244,9 @@ std::variant<FireBody, Answer> ReadFire(std::string_view body) {
 }
 
 std::variant<std::string, Answer> ReadBackup(std::string_view body) {
-  std::variant<Value, Answer> decoded = Decode(body);
+  std::variant<Value, Answer> decoded = DecodeObject(body);
   if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);
   const Value value = std::get<Value>(decoded);
-  if (value.tag() != Tag::kHash) return Bad("the body is a JSON object, not " + std::string(vm::TypeName(value)));
   const Fields fields(*value.As<vm::Hash>(), "");
   std::string folder, hint;
   std::string wrong = fields.Unknown({"folder"}, &hint);
@@ -254,10 +257,9 @@ std::variant<std::string, Answer> ReadBackup(std::string_view body) {
 }
 
 std::variant<runtime::NewProgram, Answer> ReadProgram(std::string_view body) {
-  std::variant<Value, Answer> decoded = Decode(body);
+  std::variant<Value, Answer> decoded = DecodeObject(body);
   if (Answer* answer = std::get_if<Answer>(&decoded)) return std::move(*answer);
   const Value value = std::get<Value>(decoded);
-  if (value.tag() != Tag::kHash) return Bad("the body is a JSON object, not " + std::string(vm::TypeName(value)));
   const Fields fields(*value.As<vm::Hash>(), "");
   runtime::NewProgram program;
   std::string wrong, hint, executable, package;
